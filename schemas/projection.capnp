@@ -1,0 +1,2 @@
+@0xaa582cac7e201c62;
+using Cxx = import "/capnp/c++.capnp"; $Cxx.namespace("banger::schema");
