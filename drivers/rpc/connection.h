@@ -1,0 +1,74 @@
+// Connection: one client of the Server, from its socket up to its RpcSystem, and the verdict
+// whether it may stay. Private to the Server, which asks for that verdict on a tick and destroys
+// it.
+#pragma once
+
+#include <capnp/rpc-twoparty.h>
+#include <capnp/serialize-async.h>
+
+#include <optional>
+
+#include "drivers/rpc/server.h"
+#include "drivers/rpc/uv_stream.h"
+
+namespace banger::rpc {
+
+struct Client::State {
+  uv::Loop& loop;
+  uint64_t last_active_ms;
+  int holds = 0;
+  void touch() { last_active_ms = loop.now_ms(); }
+};
+
+// A message stream that knows whether a message has begun and not ended.
+class WatchedMessages final : public capnp::MessageStream {
+ public:
+  WatchedMessages(UvStream& stream, Client::State& client, size_t received_fds);
+
+  // How many messages have arrived whole, if the next one has begun. Empty: between messages.
+  [[nodiscard]] std::optional<uint64_t> partial() const;
+
+  kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> tryReadMessage(
+      kj::ArrayPtr<kj::AutoCloseFd> fds, capnp::ReaderOptions options,
+      kj::ArrayPtr<capnp::word> scratch) override;
+  kj::Promise<void> writeMessage(
+      kj::ArrayPtr<const int> fds,
+      kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) override;
+  kj::Promise<void> writeMessages(
+      kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) override;
+  kj::Maybe<int> getSendBufferSize() override { return inner_.getSendBufferSize(); }
+  kj::Promise<void> end() override { return inner_.end(); }
+
+ private:
+  UvStream& stream_;
+  Client::State& client_;
+  const size_t received_fds_;
+  capnp::AsyncCapabilityMessageStream inner_;
+  uint64_t messages_ = 0;
+  uint64_t bytes_in_messages_ = 0;
+};
+
+class Connection {
+ public:
+  Connection(kj::Own<UvStream> stream, const Peer& peer, std::shared_ptr<Client::State> state,
+             const ServerLimits& limits, capnp::Capability::Client bootstrap);
+
+  [[nodiscard]] const Peer& peer() const { return peer_; }
+  [[nodiscard]] kj::Promise<void> on_disconnect() { return network_.onDisconnect(); }
+  // Why the client must go now, or empty.
+  [[nodiscard]] std::string_view overdue();
+
+ private:
+  // In this order: the RpcSystem goes first and the stream, to which all the rest points, last.
+  Peer peer_;
+  const ServerLimits& limits_;
+  std::shared_ptr<Client::State> state_;
+  kj::Own<UvStream> stream_;
+  WatchedMessages messages_;
+  capnp::TwoPartyVatNetwork network_;
+  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
+  std::optional<uint64_t> partial_;  // as last seen, and since when
+  uint64_t partial_since_ms_ = 0;
+};
+
+}  // namespace banger::rpc

@@ -1,0 +1,108 @@
+#include "drivers/rpc/unix_socket.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace banger::rpc {
+namespace {
+
+constexpr int kBacklog = 128;
+
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return fail("the socket's path must have 1 to " + std::to_string(sizeof address.sun_path - 1) +
+                " bytes, and has " + std::to_string(path.size()) + ": " + path);
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+// Whoever can write to the directory can put a socket of his own in our place.
+Status prepare_directory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) {
+    return fail_errno("create the socket's directory " + directory, errno);
+  }
+  struct stat info{};
+  if (::lstat(directory.c_str(), &info) != 0) return fail_errno("look at " + directory, errno);
+  if (!S_ISDIR(info.st_mode)) return fail("the socket's directory is not one: " + directory);
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    return fail("the socket's directory belongs to somebody else: " + directory);
+  }
+  if ((info.st_mode & 0022) != 0) {
+    return fail("others can write to the socket's directory: " + directory +
+                "; choose one of your own, or chmod 0750 it");
+  }
+  return {};
+}
+
+Fd new_socket() {
+  return Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+Status remove_stale(const std::string& path, const sockaddr_un& address) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return {};
+    return fail_errno("look at " + path, errno);
+  }
+  if (!S_ISSOCK(info.st_mode)) return fail("there is something else at the socket's path: " + path);
+  const Fd probe = new_socket();
+  if (!probe) return fail_errno("socket", errno);
+  const auto* raw = reinterpret_cast<const sockaddr*>(&address);
+  // EAGAIN is a server with a full backlog, so only a refusal proves that nobody listens.
+  if (::connect(probe.get(), raw, sizeof address) == 0 || errno != ECONNREFUSED) {
+    return fail("a server already listens at " + path);
+  }
+  if (::unlink(path.c_str()) != 0) return fail_errno("remove the stale socket " + path, errno);
+  return {};
+}
+
+}  // namespace
+
+Result<Peer> peer_of(int socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return fail_errno("SO_PEERCRED", errno);
+  }
+  return Peer{credentials.uid, credentials.gid, credentials.pid};
+}
+
+Result<ListeningSocket> ListeningSocket::open(const std::string& path) {
+  const auto address = address_of(path);
+  if (!address) return std::unexpected(address.error());
+  const std::string parent = std::filesystem::path(path).parent_path();
+  BANGER_TRY(prepare_directory(parent.empty() ? "." : parent));
+  BANGER_TRY(remove_stale(path, *address));
+
+  ListeningSocket result;
+  Fd fd = new_socket();
+  if (!fd) return fail_errno("socket", errno);
+  // On Linux bind() gives the file the socket's own mode, less the umask: so it is never open to
+  // others, not even for a moment, and chmod can only give the group what a umask took away.
+  if (::fchmod(fd.get(), 0660) != 0) return fail_errno("fchmod a socket", errno);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    return fail_errno("bind " + path, errno);
+  }
+  result.fd_ = std::move(fd);
+  if (::lstat(path.c_str(), &result.made_) != 0) return fail_errno("look at " + path, errno);
+  result.path_ = path;  // from here on the destructor removes it
+  if (::chmod(path.c_str(), 0660) != 0) return fail_errno("chmod " + path, errno);
+  if (::listen(result.fd_.get(), kBacklog) != 0) return fail_errno("listen at " + path, errno);
+  return result;
+}
+
+ListeningSocket::~ListeningSocket() {
+  struct stat now{};
+  if (!fd_ || path_.empty() || ::lstat(path_.c_str(), &now) != 0) return;
+  if (now.st_dev == made_.st_dev && now.st_ino == made_.st_ino) ::unlink(path_.c_str());
+}
+
+}  // namespace banger::rpc
