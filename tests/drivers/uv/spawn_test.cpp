@@ -87,8 +87,13 @@ TEST_CASE("a child has no signal blocked or ignored, whatever we have") {
   ::signal(SIGPIPE, old_pipe);
   ::signal(SIGUSR2, old);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  // posix_spawn leaves 32 and 33 ignored: glibc's own, for which every libc installs its handlers.
-  CHECK(status == "SigBlk:\t0000000000000000\nSigIgn:\t0000000180000000\n");
+  std::istringstream lines(status);
+  std::string name, blocked, ignored;
+  lines >> name >> blocked >> name >> ignored;
+  CHECK(std::stoull(blocked, nullptr, 16) == 0);
+  // 32 and 33 are the C library's own: posix_spawn leaves them ignored, and every libc installs its
+  // handlers for them when it needs them.
+  CHECK((std::stoull(ignored, nullptr, 16) & ~(3ULL << 31)) == 0);
 }
 
 TEST_CASE("a child leads a session of its own, has its cwd and environment") {
