@@ -5,6 +5,13 @@ set -euo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
+# Whoever started the build holds the other end of stdin: when that is gone, the build must not go on alone.
+# It has a process group of its own then; by hand, in a terminal's, nothing is killed.
+if [ "$(ps -o pgid= -p $$ | tr -d ' ')" = $$ ]; then
+  { cat >/dev/null; kill -KILL -- -$$; } <&0 >/dev/null 2>&1 &
+  exec </dev/null
+fi
+
 out=$1
 here=$(cd "$(dirname "$0")" && pwd)
 kernel_dir=${BANGER_KERNEL_DIR:-/usr/local/share/banger/kernel}/current

@@ -1,0 +1,12 @@
+# Writes a source file that holds every recipe file: cmake -DOUT=x.cpp -DROOT=dir -P embed.cmake
+file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/*)
+list(SORT files)
+set(text "// Made from drivers/image/recipes by embed.cmake.\n#include \"drivers/image/recipes.h\"\n\n")
+string(APPEND text "namespace banger::image {\n\nconst std::vector<RecipeFile>& recipe_files() {\n")
+string(APPEND text "  static const std::vector<RecipeFile> kFiles = {\n")
+foreach(file ${files})
+  file(READ ${ROOT}/${file} content)
+  string(APPEND text "{\"${file}\", R\"banger-file(${content})banger-file\"},\n")
+endforeach()
+string(APPEND text "  };\n  return kFiles;\n}\n\n}  // namespace banger::image\n")
+file(WRITE ${OUT} "${text}")
