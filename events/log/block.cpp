@@ -26,7 +26,9 @@ void put_frame(std::string& out, const Frame& frame) {
   out.replace(start, checksum.size(), checksum);
 }
 
-Status bad(const char* what) { return fail(std::string("damaged block: ") + what); }
+Status bad(const char* what) {
+  return fail(std::string("damaged block: ") + what);
+}
 
 Status take_frame(Reader& reader, Sequence sequence, Frame& frame) {
   const std::string_view whole = reader.rest();

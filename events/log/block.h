@@ -1,7 +1,8 @@
 // The stored unit of the log: what one sync committed, as bytes (docs/EVENT_LOG.md has the layout).
-// The log's writer encodes blocks; readers, verify, bundles, fuzzers and the simulator decode them. Pure: no
-// file, no RocksDB, no clock. Bytes may be hostile: decode answers with an Error, checks every checksum before
-// it believes what that covers, and never reads or allocates beyond the written limits.
+// The log's writer encodes blocks; readers, verify, bundles, fuzzers and the simulator decode them.
+// Pure: no file, no RocksDB, no clock. Bytes may be hostile: decode answers with an Error, checks
+// every checksum before it believes what that covers, and never reads or allocates beyond the
+// written limits.
 #pragma once
 
 #include <cstdint>
@@ -53,12 +54,14 @@ struct EncodedBlock {
   Digest chain{};
 };
 
-// Frames need gapless sequences and must keep to the limits above: anything else is a bug of the caller.
+// Frames need gapless sequences and must keep to the limits above: anything else is a bug of the
+// caller.
 [[nodiscard]] EncodedBlock encode_block(const Digest& previous, std::span<const Frame> frames,
                                         Hasher& hasher);
 
-// Views into `bytes`, which must outlive `out`. Every byte is covered by a checksum that is verified here;
-// the chain hash is not computed (see check_chain). `out` is reused, so a scan does not allocate per block.
+// Views into `bytes`, which must outlive `out`. Every byte is covered by a checksum that is
+// verified here; the chain hash is not computed (see check_chain). `out` is reused, so a scan does
+// not allocate per block.
 [[nodiscard]] Status decode_block(std::string_view bytes, Block& out);
 
 // SHA-256(SHA-256(public) || digest of the personal part; 32 zero bytes where there is none).
@@ -67,9 +70,11 @@ struct EncodedBlock {
 // Does the block's own chain hash follow from its `previous` and its frames?
 [[nodiscard]] Status check_chain(const Block& block, Hasher& hasher);
 
-// The same block without the personal parts of `sequences` (all inside the block); digests and chain stay.
+// The same block without the personal parts of `sequences` (all inside the block); digests and
+// chain stay.
 [[nodiscard]] Result<std::string> erase_personal(std::string_view bytes,
-                                                 std::span<const Sequence> sequences, Hasher& hasher);
+                                                 std::span<const Sequence> sequences,
+                                                 Hasher& hasher);
 
 // What the first block of a store chains from: binds the chain to its store.
 [[nodiscard]] Digest genesis_of(StoreId store, Hasher& hasher);

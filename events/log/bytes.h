@@ -1,6 +1,6 @@
-// Integers to bytes and back, for the log's own formats: little-endian inside values, big-endian inside
-// keys (so that they sort). Used by block, anchor and key code; it must never read past what it was given:
-// a Reader that runs out says so once, at the end, instead of at every field.
+// Integers to bytes and back, for the log's own formats: little-endian inside values, big-endian
+// inside keys (so that they sort). Used by block, anchor and key code; it must never read past what
+// it was given: a Reader that runs out says so once, at the end, instead of at every field.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The log's two checks: SHA-256 for what must not be forged (the chain), CRC-32 for what a disk does to bytes.
-// A Hasher keeps its OpenSSL context for the next digest: making one anew costs as much as hashing an event.
-// One Hasher belongs to one thread.
+// The log's two checks: SHA-256 for what must not be forged (the chain), CRC-32 for what a disk
+// does to bytes. A Hasher keeps its OpenSSL context for the next digest: making one anew costs as
+// much as hashing an event. One Hasher belongs to one thread.
 #pragma once
 
 #include <cstdint>

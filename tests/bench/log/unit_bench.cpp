@@ -1,6 +1,7 @@
-// Which unit should the log store: a key per event, or a block per commit? Appends and replays the same
-// events both ways on raw RocksDB. docs/adr/0001-block-as-stored-unit.md holds the answer and the figures.
-// Usage: banger-unit-bench DIRECTORY [replayed events, default 1000000]; prints one JSON object a line.
+// Which unit should the log store: a key per event, or a block per commit? Appends and replays the
+// same events both ways on raw RocksDB. docs/adr/0001-block-as-stored-unit.md holds the answer and
+// the figures. Usage: banger-unit-bench DIRECTORY [replayed events, default 1000000]; prints one
+// JSON object a line.
 #include <rocksdb/db.h>
 
 #include <chrono>

@@ -1,0 +1,59 @@
+#include "events/log/create.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+
+#include "events/log/bytes.h"
+#include "events/log/keys.h"
+
+namespace banger::log {
+namespace fs = std::filesystem;
+namespace {
+
+Result<StoreId> random_store_id() {
+  StoreId id;
+  while (!id) {
+    if (::getrandom(&id, sizeof id, 0) != static_cast<ssize_t>(sizeof id)) {
+      return fail_errno("getrandom", errno);
+    }
+  }
+  return id;
+}
+
+Status put_meta(const Store& store, std::string_view key, std::string_view value) {
+  rocksdb::WriteBatch batch = make_batch();
+  BANGER_TRY(check("write the log", batch.Put(store.family(Family::kMeta), key, value)));
+  return store.write(batch);
+}
+
+}  // namespace
+
+Status create_store(const LogPaths& paths, const std::optional<StoreId>& id, AnchorFile& anchor) {
+  Result<StoreId> chosen = id ? Result<StoreId>(*id) : random_store_id();
+  if (!chosen) return std::unexpected(std::move(chosen).error());
+  const fs::path aside = paths.path / "db.new";
+  std::error_code failed;
+  fs::remove_all(aside, failed);  // of an earlier try
+  if (failed) return fail("remove " + aside.string() + ": " + failed.message(), failed.value());
+  {
+    auto store = Store::open(aside, StoreMode::kCreate);
+    if (!store) return std::unexpected(std::move(store).error());
+    std::string format;
+    put_be(format, kLogFormat);
+    BANGER_TRY(put_meta(*store, kMetaFormat, format));
+    BANGER_TRY(put_meta(*store, kMetaStore, store_id_value(*chosen)));
+    BANGER_TRY(begin_epoch(*store, {.number = 1, .reason = EpochReason::kCreated}));
+    auto identity = read_identity(*store);
+    if (!identity) return std::unexpected(std::move(identity).error());
+    BANGER_TRY(anchor.write(anchor_of(*identity)));
+    BANGER_TRY(store->close());
+  }
+  return rename_durably(aside, paths.db());
+}
+
+Status begin_epoch(const Store& store, const Epoch& epoch) {
+  return put_meta(store, epoch_key(epoch.number), epoch_value(epoch));
+}
+
+}  // namespace banger::log

@@ -1,0 +1,19 @@
+// How a store begins: made aside, whole and synced, before it gets its name, so that a db/
+// directory is never half a store; and how an epoch begins. For open, repair and restore. The order
+// is what matters here: an anchor must never promise more than the store under its name holds.
+#pragma once
+
+#include "events/log/files.h"
+#include "events/log/reader.h"
+
+namespace banger::log {
+
+// Makes db/ and the anchor. Only where no store has been: the anchor, if there is one, must be
+// empty of events.
+[[nodiscard]] Status create_store(const LogPaths& paths, const std::optional<StoreId>& id,
+                                  AnchorFile& anchor);
+
+// Puts the next epoch into the store and syncs it. `store` must not be in its place yet.
+[[nodiscard]] Status begin_epoch(const Store& store, const Epoch& epoch);
+
+}  // namespace banger::log

@@ -1,0 +1,259 @@
+#include "events/log/event_log.h"
+
+#include "events/assert.h"
+#include "events/log/anchor_keeper.h"
+#include "events/log/create.h"
+#include "events/log/keys.h"
+#include "events/log/space.h"
+#include "events/log/verify_store.h"
+#include "events/log/writer.h"
+
+namespace banger::log {
+namespace fs = std::filesystem;
+
+struct EventLog::Impl {
+  Impl(Fd log_lock, Store opened, const Identity& identity, AnchorFile anchor, OpenOptions options)
+      : lock(std::move(log_lock)),
+        store(std::move(opened)),
+        id(identity.store),
+        paths(options.paths),
+        space(options.paths.path, options.low_water_bytes, options.ballast_bytes),
+        keeper(std::move(anchor), options.anchor_interval,
+               [this](Error error) { writer.fail_stop(std::move(error)); }),
+        writer(store, identity,
+               {.on_head = [this](const Identity& head) { keeper.follow(anchor_of(head)); },
+                .on_durable = std::move(options.on_durable),
+                .on_failure = std::move(options.on_failure)}) {
+    keeper.follow(anchor_of(identity));  // recovery has synced what it found
+  }
+
+  Fd lock;
+  Store store;
+  StoreId id;
+  LogPaths paths;
+  Space space;
+  AnchorKeeper keeper;  // outlives the writer's thread, and is stopped before the writer goes
+  Writer writer;
+  bool open = true;
+};
+
+namespace {
+
+// Reads only, so that a refused log is as it was found: repair and a curious person need the
+// evidence.
+Status inspect(const LogPaths& paths, const std::optional<Anchor>& anchor) {
+  auto store = Store::open(paths.db(), StoreMode::kReadOnly);
+  if (!store) return std::unexpected(std::move(store).error());
+  auto identity = read_identity(*store);
+  if (!identity) return std::unexpected(std::move(identity).error());
+  return check_anchor(*store, *identity, anchor);
+}
+
+Status create_if_missing(const OpenOptions& options, AnchorFile& anchor) {
+  std::error_code failed;
+  if (fs::exists(options.paths.db(), failed)) return {};
+  if (failed) return fail("look for the log: " + failed.message(), failed.value());
+  if (const auto& promised = anchor.newest(); promised && promised->sequence > 0) {
+    return fail("the database " + options.paths.db().string() +
+                " is gone; its anchor says that it had " + std::to_string(promised->sequence) +
+                " events: restore a backup");
+  }
+  return create_store(options.paths, options.new_store_id, anchor);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EventLog>> EventLog::open(OpenOptions options) {
+  BANGER_TRY(make_private_dir(options.paths.path));
+  BANGER_TRY(make_private_dir(options.paths.anchor_dir));
+  auto lock = lock_log(options.paths);
+  if (!lock) return std::unexpected(std::move(lock).error());
+  auto anchor = AnchorFile::open(options.paths, true);
+  if (!anchor) return std::unexpected(std::move(anchor).error());
+  BANGER_TRY(create_if_missing(options, *anchor));
+  BANGER_TRY(inspect(options.paths, anchor->newest()));
+  auto store = Store::open(options.paths.db(), StoreMode::kWrite, options.env);
+  if (!store) return std::unexpected(std::move(store).error());
+  auto identity = read_identity(*store);
+  if (!identity) return std::unexpected(std::move(identity).error());
+  auto impl = std::make_unique<Impl>(std::move(*lock), std::move(*store), *identity,
+                                     std::move(*anchor), std::move(options));
+  return std::unique_ptr<EventLog>(new EventLog(std::move(impl)));
+}
+
+EventLog::EventLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+EventLog::~EventLog() {
+  if (impl_->open) static_cast<void>(shutdown());
+}
+
+Status EventLog::shutdown() {
+  BANGER_ASSERT(impl_->open);
+  impl_->open = false;
+  Status drained = impl_->writer.drain();
+  Status anchored = impl_->keeper.stop();
+  Status closed = impl_->store.close();
+  impl_->lock = Fd();
+  if (!drained) return drained;
+  return anchored ? closed : anchored;
+}
+
+Ticket EventLog::append(AppendRequest request) {
+  return impl_->writer.append(std::move(request));
+}
+std::size_t EventLog::queue_depth() const {
+  return impl_->writer.depth();
+}
+Sequence EventLog::next_sequence() const {
+  return impl_->writer.next_sequence();
+}
+StoreId EventLog::store_id() const {
+  return impl_->id;
+}
+
+Head EventLog::head() const {
+  const Identity durable = impl_->writer.durable();
+  return {durable.head, durable.chain, durable.epoch.number};
+}
+
+Result<std::vector<Epoch>> EventLog::epochs() const {
+  return read_epochs(impl_->store);
+}
+
+Result<Sequence> EventLog::read(Sequence from, std::size_t max_bytes,
+                                const EventVisitor& visit) const {
+  BANGER_ASSERT(from > 0);
+  auto it = impl_->store.scan(Family::kBlocks);
+  it->SeekForPrev(number_key(from));
+  if (!it->Valid()) it->SeekToFirst();
+  Block block;
+  Sequence next = from;
+  for (std::size_t bytes = 0; it->Valid() && bytes < max_bytes; it->Next()) {
+    BANGER_TRY(decode_block(it->value().ToStringView(), block));
+    if (block.last() < next) continue;  // `from` is after the head
+    if (block.first > next)
+      return fail("the log has a gap before event " + std::to_string(block.first));
+    for (std::size_t i = next - block.first; i < block.frames.size(); ++i) {
+      if (!visit(block.frames[i])) return next + 1;
+      ++next;
+    }
+    bytes += it->value().size();
+  }
+  BANGER_TRY(check("read the log", it->status()));
+  return next;
+}
+
+Result<StoredEvent> EventLog::event(Sequence sequence) const {
+  BANGER_ASSERT(sequence > 0);
+  auto bytes = find_block(impl_->store, sequence);
+  if (!bytes) return std::unexpected(std::move(bytes).error());
+  Block block;
+  BANGER_TRY(decode_block(*bytes, block));
+  if (sequence > block.last()) return fail("there is no event " + std::to_string(sequence));
+  const Frame& frame = block.frames[sequence - block.first];
+  Hasher hasher;
+  return StoredEvent{sequence, std::string(frame.public_bytes), std::string(frame.personal_bytes()),
+                     frame.erased(), frame_digest(frame, hasher)};
+}
+
+Result<std::vector<Sequence>> EventLog::stream_events(StreamId stream, StreamVersion from,
+                                                      std::size_t limit) const {
+  const std::string prefix = stream_prefix(stream);
+  std::vector<Sequence> found;
+  auto it = impl_->store.scan(Family::kStreams);
+  for (it->Seek(stream_key(stream, from)); it->Valid() && it->key().starts_with(prefix);
+       it->Next()) {
+    if (found.size() == limit) break;
+    const auto sequence = parse_number(it->value().ToStringView());
+    if (!sequence) return fail("an entry of the stream index cannot be read");
+    found.push_back(*sequence);
+  }
+  BANGER_TRY(check("read the log", it->status()));
+  return found;
+}
+
+Result<std::vector<Sequence>> EventLog::events_of_kind(std::uint16_t kind, Sequence from,
+                                                       std::size_t limit) const {
+  const std::string prefix = kind_key(kind, 0).substr(0, sizeof kind);
+  std::vector<Sequence> found;
+  auto it = impl_->store.scan(Family::kKinds);
+  for (it->Seek(kind_key(kind, from)); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+    if (found.size() == limit) break;
+    const auto sequence = parse_kind_key(it->key().ToStringView());
+    if (!sequence) return fail("an entry of the kind index cannot be read");
+    found.push_back(*sequence);
+  }
+  BANGER_TRY(check("read the log", it->status()));
+  return found;
+}
+
+Result<std::optional<CommandRecord>> EventLog::find_command(CommandId id) const {
+  const std::string key = command_key(id);
+  auto value = impl_->store.get(Family::kCommands, key);
+  if (!value) return std::unexpected(std::move(value).error());
+  if (!*value) return std::nullopt;
+  auto record = parse_command(key, **value);
+  if (!record) return fail("the record of command " + id.hex() + " cannot be read");
+  return record;
+}
+
+Status EventLog::rows(std::string_view projection, std::uint32_t version,
+                      const RowVisitor& visit) const {
+  const std::string prefix = row_prefix(projection, version);
+  auto it = impl_->store.scan(Family::kProjections);
+  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+    if (!visit(it->key().ToStringView().substr(prefix.size()), it->value().ToStringView())) break;
+  }
+  return check("read the log", it->status());
+}
+
+Result<std::optional<std::string>> EventLog::row(std::string_view projection, std::uint32_t version,
+                                                 std::string_view key) const {
+  return impl_->store.get(Family::kProjections, row_prefix(projection, version).append(key));
+}
+
+Result<Sequence> EventLog::checkpoint(std::string_view projection, std::uint32_t version) const {
+  auto value = impl_->store.get(Family::kProjections, checkpoint_key(projection, version));
+  if (!value) return std::unexpected(std::move(value).error());
+  if (!*value) return Sequence{0};
+  const auto sequence = parse_number(**value);
+  if (!sequence) return fail("the checkpoint of " + std::string(projection) + " cannot be read");
+  return *sequence;
+}
+
+Result<std::vector<Interned>> EventLog::interned(std::uint8_t table) const {
+  const std::string prefix = interned_prefix(table);
+  std::vector<Interned> found;
+  auto it = impl_->store.scan(Family::kMeta);
+  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+    auto parsed = parse_interned(it->key().ToStringView());
+    if (!parsed) return fail("an interned value cannot be read");
+    parsed->value = it->value().ToString();
+    found.push_back(std::move(*parsed));
+  }
+  BANGER_TRY(check("read the log", it->status()));
+  return found;
+}
+
+Result<bool> EventLog::low_water() {
+  return impl_->space.low();
+}
+
+Result<VerifyReport> EventLog::verify(const VerifyProgress& progress) const {
+  return verify_store(impl_->store, impl_->paths, progress);
+}
+
+Status EventLog::backup(const fs::path& target) const {
+  return backup_store(impl_->store, target);
+}
+
+Status EventLog::purge_erased() const {
+  // A WAL goes when no family needs it any more: so all of them, or the old block stays in it.
+  BANGER_TRY(impl_->store.flush());
+  rocksdb::ColumnFamilyHandle* blocks = impl_->store.family(Family::kBlocks);
+  rocksdb::CompactRangeOptions whole;
+  whole.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  return check("purge", impl_->store.db().CompactRange(whole, blocks, nullptr, nullptr));
+}
+
+}  // namespace banger::log

@@ -1,0 +1,189 @@
+#include "events/log/keys.h"
+
+#include "events/assert.h"
+#include "events/log/bytes.h"
+
+namespace banger::log {
+namespace {
+
+// A row and a checkpoint of one projection differ in the byte after its name and version.
+constexpr char kRow = 'r';
+constexpr char kCheckpoint = 'c';
+constexpr std::string_view kInternedPrefix = "intern/";
+
+std::string projection_key(std::string_view projection, std::uint32_t version, char what) {
+  BANGER_ASSERT(!projection.empty() && projection.find('\0') == std::string_view::npos);
+  std::string key(projection);
+  key.push_back('\0');
+  put_be(key, version);
+  key.push_back(what);
+  return key;
+}
+
+void put_stream(std::string& out, StreamId stream) {
+  put_be(out, static_cast<std::uint16_t>(stream.kind));
+  put_be(out, stream.id);
+}
+
+StreamId take_stream(Reader& reader) {
+  const auto kind = reader.be<std::uint16_t>();
+  return {static_cast<StreamKind>(kind), reader.be<std::uint64_t>()};
+}
+
+bool finished(const Reader& reader) {
+  return reader.ok() && reader.rest().empty();
+}
+
+}  // namespace
+
+std::string number_key(std::uint64_t number) {
+  std::string key;
+  put_be(key, number);
+  return key;
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view bytes) {
+  Reader reader(bytes);
+  const auto number = reader.be<std::uint64_t>();
+  return finished(reader) ? std::optional(number) : std::nullopt;
+}
+
+std::string stream_prefix(StreamId stream) {
+  std::string key;
+  put_stream(key, stream);
+  return key;
+}
+
+std::string stream_key(StreamId stream, StreamVersion version) {
+  std::string key = stream_prefix(stream);
+  put_be(key, version);
+  return key;
+}
+
+std::optional<StreamKey> parse_stream_key(std::string_view key) {
+  Reader reader(key);
+  const StreamId stream = take_stream(reader);
+  const auto version = reader.be<StreamVersion>();
+  return finished(reader) ? std::optional(StreamKey{stream, version}) : std::nullopt;
+}
+
+std::string kind_key(std::uint16_t kind, Sequence sequence) {
+  std::string key;
+  put_be(key, kind);
+  put_be(key, sequence);
+  return key;
+}
+
+std::optional<Sequence> parse_kind_key(std::string_view key) {
+  Reader reader(key);
+  reader.bytes(sizeof(std::uint16_t));
+  const auto sequence = reader.be<Sequence>();
+  return finished(reader) ? std::optional(sequence) : std::nullopt;
+}
+
+std::string command_key(CommandId id) {
+  std::string key;
+  put_be(key, id.hi);
+  put_be(key, id.lo);
+  return key;
+}
+
+std::string command_value(const CommandRecord& record) {
+  std::string value(as_bytes(record.request_digest));
+  put_be(value, record.first_sequence);
+  put_be(value, record.event_count);
+  put_stream(value, record.subject);
+  return value;
+}
+
+std::optional<CommandRecord> parse_command(std::string_view key, std::string_view value) {
+  Reader id(key);
+  Reader reader(value);
+  CommandRecord record;
+  record.id.hi = id.be<std::uint64_t>();
+  record.id.lo = id.be<std::uint64_t>();
+  record.request_digest = reader.digest();
+  record.first_sequence = reader.be<Sequence>();
+  record.event_count = reader.be<std::uint32_t>();
+  record.subject = take_stream(reader);
+  return finished(id) && finished(reader) ? std::optional(record) : std::nullopt;
+}
+
+std::string row_prefix(std::string_view projection, std::uint32_t version) {
+  return projection_key(projection, version, kRow);
+}
+
+std::string checkpoint_key(std::string_view projection, std::uint32_t version) {
+  return projection_key(projection, version, kCheckpoint);
+}
+
+bool is_checkpoint_key(std::string_view key) {
+  const std::size_t name_end = key.find('\0');
+  const std::size_t what = name_end + 1 + sizeof(std::uint32_t);
+  return name_end != std::string_view::npos && what + 1 == key.size() && key[what] == kCheckpoint;
+}
+
+std::string interned_prefix(std::uint8_t table) {
+  std::string key(kInternedPrefix);
+  put_be(key, table);
+  return key;
+}
+
+std::string interned_key(std::uint8_t table, std::uint32_t id) {
+  std::string key = interned_prefix(table);
+  put_be(key, id);
+  return key;
+}
+
+std::optional<Interned> parse_interned(std::string_view key) {
+  if (!key.starts_with(kInternedPrefix)) return std::nullopt;
+  Reader reader(key.substr(kInternedPrefix.size()));
+  Interned interned;
+  interned.table = reader.be<std::uint8_t>();
+  interned.id = reader.be<std::uint32_t>();
+  return finished(reader) ? std::optional(interned) : std::nullopt;
+}
+
+std::string store_id_value(StoreId id) {
+  return command_key(CommandId{id.hi, id.lo});
+}
+
+std::optional<StoreId> parse_store_id(std::string_view value) {
+  Reader reader(value);
+  const auto hi = reader.be<std::uint64_t>();
+  const auto lo = reader.be<std::uint64_t>();
+  return finished(reader) ? std::optional(StoreId{hi, lo}) : std::nullopt;
+}
+
+std::string epoch_key(std::uint64_t epoch) {
+  std::string key(kEpochPrefix);
+  put_be(key, epoch);
+  return key;
+}
+
+std::string epoch_value(const Epoch& epoch) {
+  std::string value;
+  put_be(value, static_cast<std::uint8_t>(epoch.reason));
+  put_be(value, epoch.begins_after);
+  put_be(value, epoch.anchored);
+  return value;
+}
+
+std::optional<Epoch> parse_epoch(std::string_view key, std::string_view value) {
+  if (!key.starts_with(kEpochPrefix)) return std::nullopt;
+  Reader number(key.substr(kEpochPrefix.size()));
+  Reader reader(value);
+  Epoch epoch;
+  epoch.number = number.be<std::uint64_t>();
+  const auto reason = reader.be<std::uint8_t>();
+  epoch.begins_after = reader.be<Sequence>();
+  epoch.anchored = reader.be<Sequence>();
+  if (!finished(number) || !finished(reader)) return std::nullopt;
+  if (reason < 1 || reason > static_cast<std::uint8_t>(EpochReason::kLossAccepted)) {
+    return std::nullopt;
+  }
+  epoch.reason = static_cast<EpochReason>(reason);
+  return epoch;
+}
+
+}  // namespace banger::log

@@ -1,0 +1,133 @@
+#include "events/log/store.h"
+
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace banger::log {
+namespace {
+
+constexpr std::array<const char*, kFamilies> kNames{"ev", "st", "cmd", "kind", "prj", "meta"};
+constexpr std::size_t kProtectionBytes = 8;
+constexpr std::size_t kScanReadahead = 1u << 20;
+
+rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
+  rocksdb::DBOptions options;
+  if (env != nullptr) options.env = env;
+  options.create_if_missing = mode == StoreMode::kCreate;
+  options.create_missing_column_families = mode == StoreMode::kCreate;
+  options.error_if_exists = mode == StoreMode::kCreate;
+  options.wal_recovery_mode = mode == StoreMode::kPointInTime
+                                  ? rocksdb::WALRecoveryMode::kPointInTimeRecovery
+                                  : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.paranoid_checks = true;
+  options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  // What recovery must replay is bounded: a large WAL makes opening take seconds.
+  options.max_total_wal_size = 32u << 20;
+  options.db_write_buffer_size = 24u << 20;
+  // No second try behind our back: after a failed write this process ends.
+  options.max_bgerror_resume_count = 0;
+  options.max_background_jobs = 2;
+  options.max_open_files = 512;
+  options.keep_log_file_num = 4;
+  options.max_log_file_size = 1u << 20;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions family_options() {
+  rocksdb::ColumnFamilyOptions options;
+  options.compression = rocksdb::kLZ4Compression;
+  options.write_buffer_size = 8u << 20;
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+}  // namespace
+
+Result<Store> Store::open(const std::filesystem::path& path, StoreMode mode, rocksdb::Env* env) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : kNames) families.emplace_back(name, family_options());
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options());
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::DBOptions options = db_options(mode, env);
+  const rocksdb::Status opened =
+      mode == StoreMode::kReadOnly
+          ? rocksdb::DB::OpenForReadOnly(options, path.string(), families, &handles, &db)
+          : rocksdb::DB::Open(options, path.string(), families, &handles, &db);
+  if (!opened.ok()) {
+    return std::unexpected(to_error("open the database " + path.string(), opened));
+  }
+  Store store;
+  store.db_.reset(db);
+  std::copy(handles.begin(), handles.end(), store.handles_.begin());
+  return store;
+}
+
+Store::~Store() {
+  // A failed close has nobody left to tell; whoever cares calls close().
+  static_cast<void>(close());
+}
+
+Status Store::close() {
+  if (!db_) return {};
+  for (auto*& handle : handles_) {
+    static_cast<void>(db_->DestroyColumnFamilyHandle(std::exchange(handle, nullptr)));
+  }
+  const rocksdb::Status closed = db_->Close();
+  db_.reset();
+  return check("close the database", closed);
+}
+
+Result<std::optional<std::string>> Store::get(Family which, std::string_view key) const {
+  std::string value;
+  const rocksdb::Status got = db_->Get({}, family(which), key, &value);
+  if (got.IsNotFound()) return std::nullopt;
+  if (!got.ok()) return std::unexpected(to_error("read the log", got));
+  return value;
+}
+
+std::unique_ptr<rocksdb::Iterator> Store::scan(Family which) const {
+  rocksdb::ReadOptions options;
+  options.total_order_seek = true;
+  options.readahead_size = kScanReadahead;
+  return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family(which)));
+}
+
+Status Store::write(rocksdb::WriteBatch& batch) const {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return check("append to the log", db_->Write(options, &batch));
+}
+
+Status Store::flush() const {
+  return check("flush the log", db_->Flush({}, {handles_.begin(), handles_.end()}));
+}
+
+rocksdb::WriteBatch make_batch() {
+  return rocksdb::WriteBatch(0, 0, kProtectionBytes, 0);
+}
+
+Error to_error(std::string_view context, const rocksdb::Status& status) {
+  int reason = 0;
+  if (status.IsNoSpace()) {
+    reason = ENOSPC;
+  } else if (status.IsIOError() || status.IsCorruption()) {
+    reason = EIO;
+  }
+  return {std::string(context) + ": " + status.ToString(), reason};
+}
+
+Status check(std::string_view context, const rocksdb::Status& status) {
+  if (status.ok()) return {};
+  return std::unexpected(to_error(context, status));
+}
+
+}  // namespace banger::log

@@ -1,0 +1,268 @@
+#include "events/log/writer.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "events/assert.h"
+#include "events/log/bytes.h"
+#include "events/log/keys.h"
+
+namespace banger::log {
+namespace {
+
+constexpr std::size_t kMaxGroupRequests = 8'192;
+constexpr std::size_t kMaxKnownVersions = 65'536;
+
+std::size_t block_bytes(const AppendRequest& request) {
+  std::size_t bytes = 0;
+  for (const EncodedEvent& event : request.events) {
+    bytes += kFrameHeaderBytes + event.public_bytes.size() + event.personal_bytes.size();
+  }
+  return bytes;
+}
+
+std::size_t queue_bytes(const AppendRequest& request) {
+  std::size_t bytes = sizeof(AppendRequest) + block_bytes(request);
+  for (const RowWrite& row : request.rows) {
+    bytes += row.projection.size() + row.key.size() + (row.value ? row.value->size() : 0);
+  }
+  for (const Interned& interned : request.interned) bytes += interned.value.size();
+  return bytes;
+}
+
+Frame frame_of(const EncodedEvent& event) {
+  const bool personal = !event.personal_bytes.empty();
+  return {event.sequence, event.public_bytes,
+          personal ? PersonalPart::kPresent : PersonalPart::kNone, event.personal_bytes};
+}
+
+void put(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, std::string_view key,
+         std::string_view value) {
+  const rocksdb::Status status = batch.Put(family, key, value);
+  BANGER_ASSERT(status.ok());  // a batch in memory fails only if it is used wrongly
+}
+
+}  // namespace
+
+Writer::Writer(const Store& store, const Identity& identity, Hooks hooks)
+    : store_(store),
+      hooks_(std::move(hooks)),
+      next_sequence_(identity.head + 1),
+      durable_(identity),
+      thread_([this] { run(); }) {}
+
+Writer::~Writer() {
+  static_cast<void>(drain());
+}
+
+Ticket Writer::append(AppendRequest request) {
+  const std::size_t bytes = queue_bytes(request);
+  BANGER_ASSERT(request.events.size() <= kMaxBlockFrames);
+  BANGER_ASSERT(kBlockHeaderBytes + block_bytes(request) <= kMaxBlockBytes);
+  const std::scoped_lock lock(mutex_);
+  BANGER_ASSERT(!stopping_);
+  if (failure_) return 0;
+  BANGER_ASSERT(queue_.size() + in_flight_ < kMaxQueuedRequests);
+  BANGER_ASSERT(queued_bytes_ + bytes <= kMaxQueuedBytes);
+  for (const EncodedEvent& event : request.events) {
+    BANGER_ASSERT(event.sequence == next_sequence_);
+    ++next_sequence_;
+  }
+  queued_bytes_ += bytes;
+  queue_.push_back(std::move(request));
+  changed_.notify_one();
+  return ++last_ticket_;
+}
+
+std::size_t Writer::depth() const {
+  const std::scoped_lock lock(mutex_);
+  return queue_.size() + in_flight_;
+}
+
+Sequence Writer::next_sequence() const {
+  const std::scoped_lock lock(mutex_);
+  return next_sequence_;
+}
+
+Identity Writer::durable() const {
+  const std::scoped_lock lock(mutex_);
+  return durable_;
+}
+
+void Writer::fail_stop(Error error) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (failure_) return;
+    failure_ = error;
+    queue_.clear();
+    queued_bytes_ = 0;
+    changed_.notify_one();
+  }
+  if (hooks_.on_failure) hooks_.on_failure(std::move(error));
+}
+
+Status Writer::drain() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+  const std::scoped_lock lock(mutex_);
+  if (failure_) return std::unexpected(*failure_);
+  return {};
+}
+
+void Writer::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || failure_ || !queue_.empty(); });
+    if (failure_ || queue_.empty()) return;
+    Group group = take_group();
+    in_flight_ = group.requests.size();
+    lock.unlock();
+    Result<Identity> next = commit(group);
+    if (!next) return fail_stop(std::move(next).error());
+    lock.lock();
+    const bool moved = next->head != durable_.head;
+    durable_ = *next;
+    in_flight_ = 0;
+    lock.unlock();
+    if (moved) hooks_.on_head(*next);
+    if (hooks_.on_durable) hooks_.on_durable({group.last_ticket, next->head});
+    lock.lock();
+  }
+}
+
+Writer::Group Writer::take_group() {
+  Group group;
+  std::size_t frames = 0;
+  std::size_t bytes = kBlockHeaderBytes;
+  while (!queue_.empty() && group.requests.size() < kMaxGroupRequests) {
+    AppendRequest& next = queue_.front();
+    frames += next.events.size();
+    bytes += block_bytes(next);
+    if (frames > kMaxBlockFrames || bytes > kMaxBlockBytes) break;
+    queued_bytes_ -= queue_bytes(next);
+    group.requests.push_back(std::move(next));
+    queue_.pop_front();
+  }
+  BANGER_ASSERT(!group.requests.empty());
+  group.last_ticket = last_ticket_ - queue_.size();
+  return group;
+}
+
+Result<Identity> Writer::commit(const Group& group) {
+  rocksdb::WriteBatch batch = make_batch();
+  Identity next = durable_;  // only this thread changes it
+  BANGER_TRY(put_erasures(group, batch));
+  BANGER_TRY(put_events(group, next, batch));
+  std::set<CommandId> ids;
+  for (const AppendRequest& request : group.requests) {
+    if (request.command) {
+      BANGER_ASSERT(ids.insert(request.command->id).second);
+      BANGER_TRY(put_command(*request.command, batch));
+    }
+    for (const Interned& interned : request.interned) BANGER_TRY(put_interned(interned, batch));
+  }
+  put_rows(group, batch);
+  BANGER_TRY(store_.write(batch));
+  return next;
+}
+
+Status Writer::put_events(const Group& group, Identity& next, rocksdb::WriteBatch& batch) {
+  std::vector<Frame> frames;
+  if (versions_.size() > kMaxKnownVersions) versions_.clear();
+  for (const AppendRequest& request : group.requests) {
+    for (const EncodedEvent& event : request.events) {
+      BANGER_TRY(check_version(event));
+      frames.push_back(frame_of(event));
+      put(batch, store_.family(Family::kStreams), stream_key(event.stream, event.stream_version),
+          number_key(event.sequence));
+      put(batch, store_.family(Family::kKinds), kind_key(event.kind, event.sequence), {});
+    }
+  }
+  if (frames.empty()) return {};
+  BANGER_ASSERT(frames.front().sequence == next.head + 1);
+  const EncodedBlock block = encode_block(next.chain, frames, hasher_);
+  put(batch, store_.family(Family::kBlocks), number_key(frames.front().sequence), block.bytes);
+  next.head = frames.back().sequence;
+  next.chain = block.chain;
+  return {};
+}
+
+Status Writer::check_version(const EncodedEvent& event) {
+  auto known = versions_.find(event.stream);
+  if (known == versions_.end()) {
+    auto stored = last_version(store_, event.stream);
+    if (!stored) return std::unexpected(std::move(stored).error());
+    known = versions_.emplace(event.stream, *stored).first;
+  }
+  BANGER_ASSERT(event.stream_version == known->second + 1);
+  known->second = event.stream_version;
+  return {};
+}
+
+Status Writer::put_command(const CommandRecord& record, rocksdb::WriteBatch& batch) {
+  const std::string key = command_key(record.id);
+  auto stored = store_.get(Family::kCommands, key);
+  if (!stored) return std::unexpected(std::move(stored).error());
+  BANGER_ASSERT(!*stored);  // whoever appends has looked for the id, stored and in flight
+  put(batch, store_.family(Family::kCommands), key, command_value(record));
+  return {};
+}
+
+Status Writer::put_interned(const Interned& interned, rocksdb::WriteBatch& batch) {
+  const std::string key = interned_key(interned.table, interned.id);
+  auto stored = store_.get(Family::kMeta, key);
+  if (!stored) return std::unexpected(std::move(stored).error());
+  BANGER_ASSERT(!*stored);  // another meaning would change old events
+  put(batch, store_.family(Family::kMeta), key, interned.value);
+  return {};
+}
+
+Status Writer::put_erasures(const Group& group, rocksdb::WriteBatch& batch) {
+  std::set<Sequence> left;
+  for (const AppendRequest& request : group.requests) {
+    left.insert(request.erase.begin(), request.erase.end());
+  }
+  BANGER_ASSERT(left.empty() || (*left.begin() > 0 && *left.rbegin() <= durable_.head));
+  while (!left.empty()) {
+    auto bytes = find_block(store_, *left.begin());
+    if (!bytes) return std::unexpected(std::move(bytes).error());
+    Block block;
+    BANGER_TRY(decode_block(*bytes, block));
+    if (*left.begin() > block.last()) return fail("an event to erase lies in a gap of the log");
+    const auto end = left.upper_bound(block.last());
+    const std::vector<Sequence> here(left.begin(), end);
+    auto erased = erase_personal(*bytes, here, hasher_);
+    if (!erased) return std::unexpected(std::move(erased).error());
+    put(batch, store_.family(Family::kBlocks), number_key(block.first), *erased);
+    left.erase(left.begin(), end);
+  }
+  return {};
+}
+
+void Writer::put_rows(const Group& group, rocksdb::WriteBatch& batch) const {
+  rocksdb::ColumnFamilyHandle* family = store_.family(Family::kProjections);
+  std::map<std::string, Sequence> checkpoints;
+  Sequence last = durable_.head;
+  for (const AppendRequest& request : group.requests) {
+    if (!request.events.empty()) last = request.events.back().sequence;
+    for (const RowWrite& row : request.rows) {
+      const std::string key = row_prefix(row.projection, row.version) + row.key;
+      if (row.value) {
+        put(batch, family, key, *row.value);
+      } else {
+        BANGER_ASSERT(batch.Delete(family, key).ok());
+      }
+    }
+    for (const auto& [projection, version] : request.checkpoints_for) {
+      checkpoints[checkpoint_key(projection, version)] = last;
+    }
+  }
+  for (const auto& [key, sequence] : checkpoints) put(batch, family, key, number_key(sequence));
+}
+
+}  // namespace banger::log

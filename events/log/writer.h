@@ -1,0 +1,73 @@
+// The one thread that writes: takes everything that has queued up, makes one block and one synced
+// WriteBatch of it, then tells. EventLog owns it. Its asserts are the last line before something
+// wrong becomes history. After a failed write it takes nothing any more; it never tries again.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "events/log/event_log.h"
+#include "events/log/reader.h"
+
+namespace banger::log {
+
+class Writer {
+ public:
+  struct Hooks {
+    std::function<void(const Identity&)> on_head;  // before on_durable, only if the head moved
+    std::function<void(Durable)> on_durable;
+    std::function<void(Error)> on_failure;
+  };
+
+  Writer(const Store& store, const Identity& identity, Hooks hooks);
+  ~Writer();
+
+  Ticket append(AppendRequest request);
+  [[nodiscard]] std::size_t depth() const;
+  [[nodiscard]] Sequence next_sequence() const;
+  [[nodiscard]] Identity durable() const;
+  // Refuses every later append and forgets what is queued. Any thread; on_failure is called the
+  // first time.
+  void fail_stop(Error error);
+  // Writes what is queued and ends the thread. The failure, if there was one.
+  [[nodiscard]] Status drain();
+
+ private:
+  struct Group {
+    std::vector<AppendRequest> requests;
+    Ticket last_ticket = 0;
+  };
+
+  void run();
+  [[nodiscard]] Group take_group();  // with mutex_ held
+  [[nodiscard]] Result<Identity> commit(const Group& group);
+  [[nodiscard]] Status put_events(const Group& group, Identity& next, rocksdb::WriteBatch& batch);
+  [[nodiscard]] Status check_version(const EncodedEvent& event);
+  [[nodiscard]] Status put_command(const CommandRecord& record, rocksdb::WriteBatch& batch);
+  [[nodiscard]] Status put_interned(const Interned& interned, rocksdb::WriteBatch& batch);
+  [[nodiscard]] Status put_erasures(const Group& group, rocksdb::WriteBatch& batch);
+  void put_rows(const Group& group, rocksdb::WriteBatch& batch) const;
+
+  const Store& store_;
+  const Hooks hooks_;
+  Hasher hasher_;
+  std::map<StreamId, StreamVersion> versions_;  // last ones of streams lately written
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<AppendRequest> queue_;
+  std::size_t queued_bytes_ = 0;
+  std::size_t in_flight_ = 0;
+  Ticket last_ticket_ = 0;
+  Sequence next_sequence_;
+  Identity durable_;
+  bool stopping_ = false;
+  std::optional<Error> failure_;
+  std::thread thread_;
+};
+
+}  // namespace banger::log
