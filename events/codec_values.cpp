@@ -17,6 +17,7 @@ void write_settings(schema::VmSettings::Builder out, const VmSettings& settings)
     ports[i].setHostPort(forward.host_port);
     ports[i].setGuestPort(forward.guest_port);
     ports[i].setProtocol(static_cast<std::uint16_t>(forward.protocol));
+    ports[i].setAllocated(forward.allocated);
   }
 }
 
@@ -33,7 +34,8 @@ Result<VmSettings> read_settings(schema::VmSettings::Reader in) {
     auto protocol = read_enum<Protocol>(port.getProtocol(), "the protocol");
     if (!protocol) return std::unexpected(protocol.error());
     settings.ports.push_back(
-        {text_of(port.getHostAddress()), port.getHostPort(), port.getGuestPort(), *protocol});
+        {text_of(port.getHostAddress()), port.getHostPort(), port.getGuestPort(), *protocol,
+         port.getAllocated()});
   }
   return settings;
 }

@@ -81,12 +81,14 @@ struct PortForward {
   std::uint16_t host_port = 0;  // 0 in a request: choose one
   std::uint16_t guest_port = 0;
   Protocol protocol = Protocol::kTcp;
+  bool allocated = false;  // the host port was chosen by banger, so it may choose another
 
   friend bool operator==(const PortForward&, const PortForward&) = default;
   static constexpr auto fields() {
     return std::tuple{
         field("host_address", &PortForward::host_address), field("host_port", &PortForward::host_port),
-        field("guest_port", &PortForward::guest_port), field("protocol", &PortForward::protocol)};
+        field("guest_port", &PortForward::guest_port), field("protocol", &PortForward::protocol),
+        field("allocated", &PortForward::allocated)};
   }
 };
 

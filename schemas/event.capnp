@@ -65,6 +65,7 @@ struct PortForward {
   hostPort @1 :UInt16;
   guestPort @2 :UInt16;
   protocol @3 :UInt16;
+  allocated @4 :Bool;
 }
 
 struct VmSettings {

@@ -1,0 +1,41 @@
+// Where everything of a VM and an image lies. Derived from ids alone, so that it can be found, and swept,
+// without asking anybody (predecessor's leak: names that could not be derived after a crash).
+#pragma once
+
+#include <string>
+
+#include "events/ids.h"
+
+namespace banger {
+
+struct Layout {
+  std::string data_dir;  // absolute, without a trailing slash
+
+  [[nodiscard]] std::string vms_dir() const { return data_dir + "/vms"; }
+  [[nodiscard]] std::string images_dir() const { return data_dir + "/images"; }
+  [[nodiscard]] std::string log_dir() const { return data_dir + "/log"; }
+  [[nodiscard]] std::string anchor_dir() const { return data_dir + "/anchor"; }
+  [[nodiscard]] std::string lock_file() const { return data_dir + "/lock"; }
+};
+
+struct VmPaths {
+  std::string dir;
+  std::string api_socket;  // in the VMM's argv: what makes a process provably this VM's
+  std::string overlay;     // the system disk: copy-on-write over the image
+  std::string seed;        // what the guest is told at boot: its name, its host key, who may come in
+  std::string console_log;
+  std::string vmm_log;
+  std::string handles;  // handles.json: hints, never an authority
+  std::string client_key;
+  std::string host_key;
+};
+
+[[nodiscard]] VmPaths vm_paths(const Layout& layout, VmId vm);
+[[nodiscard]] std::string image_dir(const Layout& layout, ImageId image);
+// The VM whose API socket `path` would be, if it is one under this layout.
+[[nodiscard]] VmId vm_of_api_socket(const Layout& layout, std::string_view path);
+
+// "<name>.vm", the name that the resolver will answer to.
+[[nodiscard]] std::string dns_name(std::string_view vm_name);
+
+}  // namespace banger

@@ -1,0 +1,194 @@
+#include "engine/plan.h"
+
+#include <algorithm>
+
+namespace banger {
+namespace {
+
+// What one look says of one VM's process.
+enum class Presence { kAbsent, kRight, kUnknown };
+
+struct Planner {
+  const Fleet& fleet;
+  const Observation& observation;
+  const PlanContext& context;
+  Plan result{};
+
+  const std::vector<InFlight>& under_way(StreamId subject) const {
+    static const std::vector<InFlight> kNone;
+    auto found = context.in_flight.find(subject);
+    return found == context.in_flight.end() ? kNone : found->second;
+  }
+
+  bool running(StreamId subject, std::string_view effect) const {
+    return std::ranges::any_of(under_way(subject), [&](const InFlight& e) { return e.effect == effect; });
+  }
+
+  // Cancels what was begun for an overtaken intent. True while anything but AwaitGuest is under way: two
+  // effects on one VM's process never overlap.
+  bool busy(const VmRuntime& vm) {
+    StreamId subject = stream_of(vm.id);
+    bool awaits_guest = vm.state == VmState::kRunning;
+    bool busy = false;
+    for (const InFlight& effect : under_way(subject)) {
+      bool overtaken = effect.fence != vm.fence || (effect.effect == "await_guest" && !awaits_guest);
+      if (overtaken && !effect.cancelling && effect.effect != "kill_stray") {
+        result.effects.push_back(CancelEffects{subject, effect.fence});
+      }
+      busy |= overtaken || effect.effect != "await_guest";
+    }
+    return busy;
+  }
+
+  // Processes that must not be there: all where none is wanted, else those of another incarnation and
+  // duplicates (the oldest one is the VM). Gives what is left.
+  Presence settle_process(const VmRuntime& vm, bool wanted) {
+    if (!observation.processes_known || observation.disturbed.contains(vm.id)) {
+      result.wants_observation |= observation.processes_known;
+      return Presence::kUnknown;
+    }
+    Presence presence = Presence::kAbsent;
+    auto seen = observation.vmms.find(vm.id);
+    if (seen == observation.vmms.end()) return presence;
+    for (const VmmSighting& vmm : seen->second) {
+      bool right = wanted && vmm.incarnation == vm.incarnation;
+      if (right && presence == Presence::kAbsent) {
+        presence = Presence::kRight;
+        continue;
+      }
+      Condition condition = !wanted ? Condition::kUnwanted
+                            : right ? Condition::kDuplicate
+                                    : Condition::kStale;
+      kill(vm, vmm, condition);
+    }
+    return presence;
+  }
+
+  void kill(const VmRuntime& vm, const VmmSighting& vmm, Condition condition) {
+    if (running(stream_of(vm.id), "kill_stray")) return;
+    result.effects.push_back(
+        KillStray{vm.id, vmm.process,
+                  DriftCorrected{ResourceClass::kVmm, condition, "vm-" + vm.id.hex(),
+                                 CorrectiveAction::kKilled,
+                                 "a VMM of incarnation " + std::to_string(vmm.incarnation) +
+                                     " runs while the VM is " + std::string(name_of(vm.state)) +
+                                     " at incarnation " + std::to_string(vm.incarnation)}});
+  }
+
+  void plan_running(const VmRuntime& vm) {
+    switch (settle_process(vm, true)) {
+      case Presence::kAbsent:
+        result.effects.push_back(
+            Settle{ReportGone{vm.id, vm.fence, std::nullopt, "the VMM is gone: no process of it was found"}});
+        return;
+      case Presence::kUnknown:
+      case Presence::kRight:
+        bool awaited = running(stream_of(vm.id), "await_guest");
+        if (!vm.ready && vm.ssh_port != 0 && !awaited) result.effects.push_back(AwaitGuest{vm});
+    }
+  }
+
+  void plan_vm(const VmRuntime& vm) {
+    StreamId subject = stream_of(vm.id);
+    if (fleet.parked.contains(subject) || busy(vm) || context.held.contains(subject)) return;
+    switch (vm.state) {
+      case VmState::kCreated:
+      case VmState::kStopped:
+      case VmState::kError: (void)settle_process(vm, false); return;
+      // The drivers of these three look at the host themselves before they act, so they are right whatever
+      // is there: a VMM that is up is adopted by a start, one that is gone ends a stop.
+      case VmState::kStarting: result.effects.push_back(SpawnVmm{vm}); return;
+      case VmState::kStopping: result.effects.push_back(StopVmm{vm}); return;
+      case VmState::kDeleting: result.effects.push_back(TearDownVm{vm}); return;
+      case VmState::kRunning: plan_running(vm); return;
+    }
+  }
+
+  void plan_image(const Image& image) {
+    StreamId subject = stream_of(image.id);
+    if (fleet.parked.contains(subject) || context.held.contains(subject)) return;
+    const auto& effects = under_way(subject);
+    for (const InFlight& effect : effects) {
+      if (effect.fence != image.fence && !effect.cancelling) {
+        result.effects.push_back(CancelEffects{subject, effect.fence});
+      }
+    }
+    if (!effects.empty()) return;
+    switch (image.state) {
+      case ImageState::kMaking: result.effects.push_back(BuildImage{image}); return;
+      case ImageState::kDeleting: result.effects.push_back(RemoveImage{image}); return;
+      case ImageState::kReady:
+      case ImageState::kFailed: return;
+    }
+  }
+
+  // What carries a name of ours and belongs to no VM or image in the log: told once, never touched.
+  void report_unowned(ResourceClass resource, std::string name) {
+    if (fleet.host.reported.contains(name)) return;
+    result.effects.push_back(Settle{ReportDrift{
+        std::nullopt, DriftCorrected{resource, Condition::kUnowned, std::move(name),
+                                     CorrectiveAction::kReported, "the log has no such thing"}}});
+  }
+
+  void plan_leftovers() {
+    if (observation.processes_known) {
+      for (const auto& [id, vmms] : observation.vmms) {
+        if (!fleet.vms.contains(id)) report_unowned(ResourceClass::kVmm, "vm-" + id.hex());
+      }
+    }
+    if (!observation.directories_known) return;
+    for (VmId id : observation.vm_directories) {
+      bool going = context.in_flight.contains(stream_of(id)) || observation.disturbed.contains(id);
+      if (!fleet.vms.contains(id) && !going) {
+        report_unowned(ResourceClass::kVmDirectory, "vm-directory-" + id.hex());
+      }
+    }
+    for (ImageId id : observation.image_directories) {
+      if (!fleet.images.contains(id)) {
+        report_unowned(ResourceClass::kImageDirectory, "image-directory-" + id.hex());
+      }
+    }
+  }
+};
+
+}  // namespace
+
+Plan plan(const Fleet& fleet, const Observation& observation, const PlanContext& context) {
+  Planner planner{fleet, observation, context};
+  for (const auto& [id, vm] : fleet.vms) planner.plan_vm(vm);
+  for (const auto& [id, image] : fleet.images) planner.plan_image(image);
+  planner.plan_leftovers();
+  return std::move(planner.result);
+}
+
+Plan plan_subject(const Fleet& fleet, const Observation& observation, const PlanContext& context,
+                  StreamId subject) {
+  Planner planner{fleet, observation, context};
+  if (const VmRuntime* vm = subject.kind == StreamKind::kVm ? fleet.vm(VmId{subject.id}) : nullptr) {
+    planner.plan_vm(*vm);
+  }
+  if (const Image* image = subject.kind == StreamKind::kImage ? fleet.image(ImageId{subject.id}) : nullptr) {
+    planner.plan_image(*image);
+  }
+  return std::move(planner.result);
+}
+
+std::optional<std::uint64_t> deadline_ms(const VmRuntime& vm) {
+  constexpr std::uint64_t kStopGraceMs = 30'000;  // for the driver's own escalation, before we insist
+  switch (vm.state) {
+    case VmState::kStarting: return vm.start_timeout_ms;
+    case VmState::kRunning:
+      if (vm.ready || vm.ready_missed || vm.ssh_port == 0) return std::nullopt;
+      return vm.ready_timeout_ms;
+    case VmState::kStopping:
+      if (vm.stop_mode == StopMode::kForced) return std::nullopt;
+      return vm.stop_timeout_ms + kStopGraceMs;
+    case VmState::kCreated:
+    case VmState::kStopped:
+    case VmState::kError:
+    case VmState::kDeleting: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace banger
