@@ -49,16 +49,24 @@ Status inspect(const LogPaths& paths, const std::optional<Anchor>& anchor) {
   return check_anchor(*store, *identity, anchor);
 }
 
-Status create_if_missing(const OpenOptions& options, AnchorFile& anchor) {
+// The anchor, ready to be written, once the store under it is known to be there and whole.
+Result<AnchorFile> admit(const OpenOptions& options) {
+  const LogPaths& paths = options.paths;
+  auto found = AnchorFile::open(paths, false);
+  if (!found) return found;
+  const std::optional<Anchor>& promised = found->newest();
   std::error_code failed;
-  if (fs::exists(options.paths.db(), failed)) return {};
+  const bool there = fs::exists(paths.db(), failed);
   if (failed) return fail("look for the log: " + failed.message(), failed.value());
-  if (const auto& promised = anchor.newest(); promised && promised->sequence > 0) {
-    return fail("the database " + options.paths.db().string() +
-                " is gone; its anchor says that it had " + std::to_string(promised->sequence) +
-                " events: restore a backup");
+  if (there) {
+    BANGER_TRY(inspect(paths, promised));
+  } else if (promised && promised->sequence > 0) {
+    return fail("the database " + paths.db().string() + " is gone; its anchor says that it had " +
+                std::to_string(promised->sequence) + " events: restore a backup");
   }
-  return create_store(options.paths, options.new_store_id, anchor);
+  auto anchor = AnchorFile::open(paths, true);
+  if (anchor && !there) BANGER_TRY(create_store(paths, options.new_store_id, *anchor));
+  return anchor;
 }
 
 }  // namespace
@@ -68,10 +76,8 @@ Result<std::unique_ptr<EventLog>> EventLog::open(OpenOptions options) {
   BANGER_TRY(make_private_dir(options.paths.anchor_dir));
   auto lock = lock_log(options.paths);
   if (!lock) return std::unexpected(std::move(lock).error());
-  auto anchor = AnchorFile::open(options.paths, true);
+  auto anchor = admit(options);
   if (!anchor) return std::unexpected(std::move(anchor).error());
-  BANGER_TRY(create_if_missing(options, *anchor));
-  BANGER_TRY(inspect(options.paths, anchor->newest()));
   auto store = Store::open(options.paths.db(), StoreMode::kWrite, options.env);
   if (!store) return std::unexpected(std::move(store).error());
   auto identity = read_identity(*store);

@@ -178,6 +178,7 @@ TEST_CASE("anchor gone or both its slots damaged: refused, as nothing tells what
     flip_bit(dir.log().anchor_file(), kAnchorSlotBytes + 40);
   }
   require_refused(dir.log(), "anchor is missing or damaged");
+  REQUIRE(fs::exists(dir.log().anchor_file()) != gone);
   REQUIRE_FALSE(repair_log(dir.log(), false, {}));
   auto repaired = repair_log(dir.log(), true, {});
   REQUIRE((repaired && *repaired));

@@ -154,16 +154,13 @@ std::uint64_t VictimEnd::number(const std::string& word) const {
   return std::stoull(found->second);
 }
 
-VictimEnd run_victim(const LogPaths& paths, const std::vector<std::string>& words) {
-  const fs::path said = paths.path.parent_path() / "victim-said";
-  std::vector<std::string> all{BANGER_LOG_VICTIM, paths.path.string(), paths.anchor_dir.string()};
-  all.insert(all.end(), words.begin(), words.end());
+ProgramEnd run_program(std::vector<std::string> words, const fs::path& scratch) {
   std::vector<char*> argv;
-  for (std::string& word : all) argv.push_back(word.data());
+  for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   must(::posix_spawn_file_actions_init(&actions) == 0, "posix_spawn");
-  must(::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, said.c_str(),
+  must(::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, scratch.c_str(),
                                           O_WRONLY | O_CREAT | O_TRUNC, 0600) == 0,
        "posix_spawn");
   pid_t pid = 0;
@@ -171,10 +168,17 @@ VictimEnd run_victim(const LogPaths& paths, const std::vector<std::string>& word
   ::posix_spawn_file_actions_destroy(&actions);
   int status = 0;
   must(::waitpid(pid, &status, 0) == pid, "waitpid");
-  VictimEnd end;
-  if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
-  if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
-  std::istringstream lines(read_file(said));
+  return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+          .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+          .out = read_file(scratch)};
+}
+
+VictimEnd run_victim(const LogPaths& paths, const std::vector<std::string>& words) {
+  std::vector<std::string> all{BANGER_LOG_VICTIM, paths.path.string(), paths.anchor_dir.string()};
+  all.insert(all.end(), words.begin(), words.end());
+  const ProgramEnd program = run_program(std::move(all), paths.path.parent_path() / "victim-said");
+  VictimEnd end{.exit_code = program.exit_code, .signal = program.signal, .said = {}};
+  std::istringstream lines(program.out);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t space = line.find(' ');
     end.said[line.substr(0, space)] = space == std::string::npos ? "" : line.substr(space + 1);

@@ -69,6 +69,15 @@ struct OpenLog {
 // Events 1 to `head` are there and are what make_event made.
 void require_events(const EventLog& log, Sequence head);
 
+struct ProgramEnd {
+  int exit_code = -1;  // -1: a signal
+  int signal = 0;
+  std::string out;
+};
+// Runs it to its end; `scratch` is where its output goes meanwhile.
+[[nodiscard]] ProgramEnd run_program(std::vector<std::string> words,
+                                     const std::filesystem::path& scratch);
+
 struct VictimEnd {
   int exit_code = -1;  // -1: a signal
   int signal = 0;
