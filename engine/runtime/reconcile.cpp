@@ -1,0 +1,171 @@
+// The reconciling half of the Runtime: look, plan, dispatch, and take in how it ended.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "engine/runtime/runtime.h"
+#include "events/assert.h"
+
+namespace banger {
+namespace {
+
+// AwaitGuest only listens; everything else that concerns a VM makes a look at it meanwhile worthless.
+bool disturbs(std::string_view effect) { return effect != "await_guest"; }
+
+}  // namespace
+
+void Runtime::plan_dirty() {
+  if (!planned_once_ || stopping_) return;
+  std::set<StreamId> dirty = std::exchange(dirty_, {});
+  for (StreamId subject : dirty) {
+    const VmRuntime* vm = subject.kind == StreamKind::kVm ? store_.fleet.vm(VmId{subject.id}) : nullptr;
+    const Image* image = subject.kind == StreamKind::kImage ? store_.fleet.image(ImageId{subject.id}) : nullptr;
+    Sequence last = vm ? vm->last_sequence : image ? image->last_sequence : 0;
+    if (last > durable_.sequence) {
+      dirty_.insert(subject);  // its turn comes with its durability
+      continue;
+    }
+    dispatch(plan_subject(store_.fleet, observation_, context_, subject));
+  }
+}
+
+void Runtime::plan_all() {
+  if (stopping_) return;
+  dispatch(plan(store_.fleet, observation_, context_));
+}
+
+void Runtime::dispatch(Plan plan) {
+  if (plan.wants_observation) observe();
+  for (Effect& effect : plan.effects) {
+    if (auto* settle = std::get_if<Settle>(&effect)) {
+      ++status_.corrections;
+      report(std::move(settle->outcome), "reconciler");
+    } else if (auto* cancel = std::get_if<CancelEffects>(&effect)) {
+      for (InFlight& each : context_.in_flight[cancel->subject]) {
+        if (each.fence == cancel->fence) each.cancelling = true;
+      }
+      ports_.effects.cancel(cancel->subject, cancel->fence);
+    } else {
+      begin(std::move(effect));
+    }
+  }
+}
+
+void Runtime::begin(Effect effect) {
+  StreamId subject = subject_of(effect);
+  const VmRuntime* vm = subject.kind == StreamKind::kVm ? store_.fleet.vm(VmId{subject.id}) : nullptr;
+  if (vm && vm->last_sequence > durable_.sequence) {
+    dirty_.insert(subject);  // planned on what is not durable yet: not done before it is
+    return;
+  }
+  Sequence fence = fence_of(effect);
+  std::string_view name = name_of(effect);
+  context_.in_flight[subject].push_back({fence, name});
+  if (disturbs(name)) disturb(subject);
+  spdlog::debug("begin {} {} fence {}", name, to_hex(subject.id), fence);
+  ports_.effects.begin(effect, [this, subject, fence, name](EffectEnd end) {
+    effect_ended(subject, fence, name, std::move(end));
+  });
+}
+
+void Runtime::effect_ended(StreamId subject, Sequence fence, std::string_view effect, EffectEnd end) {
+  auto& effects = context_.in_flight[subject];
+  auto place = std::ranges::find_if(
+      effects, [&](const InFlight& each) { return each.fence == fence && each.effect == effect; });
+  BANGER_ASSERT(place != effects.end());
+  effects.erase(place);
+  if (effects.empty()) context_.in_flight.erase(subject);
+  if (disturbs(effect)) disturb(subject);
+  if (effect == "kill_stray") ++status_.corrections;
+  for (Ask& outcome : end.outcomes) report(std::move(outcome), "driver");
+  if (end.retry_later) context_.held.insert(subject);
+  dirty_.insert(subject);
+  plan_dirty();
+}
+
+void Runtime::disturb(StreamId subject) {
+  touched_[subject] = ++touches_;
+  if (subject.kind == StreamKind::kVm) observation_.disturbed.insert(VmId{subject.id});
+}
+
+void Runtime::observe() {
+  if (observing_) {
+    observe_again_ = true;
+    return;
+  }
+  observing_ = true;
+  observe_touch_ = touches_;
+  observe_began_us_ = ports_.clock.monotonic_us();
+  ports_.observer.observe([this](Observation observation) { observed(std::move(observation)); });
+}
+
+void Runtime::observed(Observation observation) {
+  observing_ = false;
+  planned_once_ = true;
+  ++status_.observations;
+  status_.last_observation_ns = ports_.clock.wall_ns();
+  status_.last_duration_us = ports_.clock.monotonic_us() - observe_began_us_;
+  status_.last_error = observation.processes_known ? "" : "the last look at the host's processes failed";
+  // A look that began before an effect ended may have seen either side of it.
+  std::erase_if(touched_, [&](const auto& touch) {
+    auto [subject, when] = touch;
+    bool disturbed = when > observe_touch_ || context_.in_flight.contains(subject);
+    if (disturbed && subject.kind == StreamKind::kVm) observation.disturbed.insert(VmId{subject.id});
+    return !disturbed;
+  });
+  observation_ = std::move(observation);
+  bool again = std::exchange(observe_again_, false);
+  plan_all();
+  plan_dirty();
+  if (again) observe();
+}
+
+void Runtime::hint() {
+  if (started_ && !stopping_) observe();
+}
+
+void Runtime::tick() {
+  if (stopping_) return;
+  context_.held.clear();
+  tick_timer_ = ports_.timers.after(options_.tick_ms, [this] { tick(); });
+  observe();
+}
+
+void Runtime::arm_deadline(VmId id) {
+  const VmRuntime* vm = store_.fleet.vm(id);
+  auto armed = deadlines_.find(id);
+  auto due = vm ? deadline_ms(*vm) : std::nullopt;
+  if (armed != deadlines_.end()) {
+    bool same = due && armed->second.fence == vm->fence && armed->second.state == vm->state;
+    if (same) return;
+    ports_.timers.cancel(armed->second.timer);
+    deadlines_.erase(armed);
+  }
+  if (!due) return;
+  TimerId timer = ports_.timers.after(*due, [this, id, fence = vm->fence] {
+    deadlines_.erase(id);
+    report(ReportDeadline{id, fence}, "deadline");
+  });
+  deadlines_[id] = {vm->fence, vm->state, timer};
+}
+
+void Runtime::hold_exec(VmId vm, ExecId exec) {
+  auto armed = exec_graces_.find({vm, exec});
+  if (armed == exec_graces_.end()) return;
+  ports_.timers.cancel(armed->second);
+  exec_graces_.erase(armed);
+}
+
+void Runtime::release_exec(VmId vm, ExecId exec) {
+  if (!stopping_) arm_exec_grace(vm, exec);
+}
+
+void Runtime::arm_exec_grace(VmId vm, ExecId exec) {
+  hold_exec(vm, exec);
+  exec_graces_[{vm, exec}] = ports_.timers.after(options_.exec_grace_ms, [this, vm, exec] {
+    exec_graces_.erase({vm, exec});
+    report(FinishExec{vm, exec, ExecOutcome::kLost, 0}, "lease");
+  });
+}
+
+}  // namespace banger

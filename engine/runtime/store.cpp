@@ -1,0 +1,159 @@
+#include "engine/runtime/store.h"
+
+#include <cstring>
+#include <set>
+
+#include "engine/evolve.h"
+#include "events/assert.h"
+#include "events/codec.h"
+#include "projections/replay.h"
+
+namespace banger {
+namespace {
+
+Status load_interned(LogPort& log, Interned& interned) {
+  for (InternTable table : {InternTable::kActor, InternTable::kBoot}) {
+    auto entries = log.interned(static_cast<std::uint8_t>(table));
+    if (!entries) return std::unexpected(entries.error());
+    for (const log::Interned& entry : *entries) {
+      BANGER_TRY(interned.load({table, entry.id, entry.value}));
+    }
+  }
+  return {};
+}
+
+Status load_rows(LogPort& log, Fleet& fleet) {
+  for (const ProjectionInfo& projection : kProjections) {
+    if (projection.name == kHistory.name) continue;
+    Status loaded;
+    BANGER_TRY(log.rows(projection.name, projection.version, [&](std::string_view, std::string_view value) {
+      loaded = load_row(fleet, projection.name, value);
+      return loaded.has_value();
+    }));
+    if (!loaded) return with_context("projection " + std::string(projection.name), loaded.error());
+  }
+  rebuild_indexes(fleet);
+  return {};
+}
+
+Status replay_log(LogPort& log, Store& store) {
+  Status folded;
+  BANGER_TRY(log.read(1, [&](const log::Frame& frame) {
+    auto record = decode(frame.public_bytes, frame.personal_bytes(), store.interned);
+    if (!record) {
+      folded = with_context("event " + std::to_string(store.fleet.last + 1), record.error());
+      return false;
+    }
+    evolve(store.fleet, *record);
+    fold_history(store.history[record->envelope.stream], *record);
+    return true;
+  }));
+  return folded;
+}
+
+bool rows_are_current(LogPort& log, Sequence head) {
+  for (const ProjectionInfo& projection : kProjections) {
+    auto checkpoint = log.checkpoint(projection.name, projection.version);
+    if (!checkpoint || *checkpoint != head) return false;
+  }
+  return true;
+}
+
+// The row of a stream's history, from memory, else from the log, else a new one.
+HistoryRow& history_of(Store& store, LogPort& log, StreamId stream) {
+  auto [place, fresh] = store.history.try_emplace(stream);
+  bool stored = fresh && store.fleet.version_of(stream) != 0;
+  if (stored) {
+    auto bytes = log.row(kHistory.name, kHistory.version, row_key(stream));
+    BANGER_ASSERT(bytes && *bytes);  // rows and events are written together
+    auto row = parse_history_row(**bytes);
+    BANGER_ASSERT(row);
+    place->second = *std::move(row);
+  }
+  return place->second;
+}
+
+log::RowWrite row_write(std::string_view projection, std::uint32_t version, std::string key, std::string value) {
+  std::optional<std::string> kept;
+  if (!value.empty()) kept = std::move(value);
+  return {std::string(projection), version, std::move(key), std::move(kept)};
+}
+
+std::uint32_t version_of(std::string_view projection) {
+  for (const ProjectionInfo& each : kProjections) {
+    if (each.name == projection) return each.version;
+  }
+  BANGER_ASSERT(false);
+  return 0;
+}
+
+Salt fresh_salt(Entropy& entropy) {
+  Salt salt{};
+  std::uint64_t words[] = {entropy.next(), entropy.next()};
+  static_assert(sizeof words == sizeof(Salt));
+  std::memcpy(salt.data(), words, sizeof words);
+  return salt;
+}
+
+void add_rows(const Store& store, const std::set<StreamId>& streams, log::AppendRequest& request) {
+  for (StreamId stream : streams) {
+    for (Row& row : rows_of(store.fleet, stream)) {
+      request.rows.push_back(
+          row_write(row.projection, version_of(row.projection), std::move(row.key), std::move(row.value)));
+    }
+    request.rows.push_back(row_write(kHistory.name, kHistory.version, row_key(stream),
+                                     row_bytes(store.history.at(stream))));
+  }
+}
+
+}  // namespace
+
+Result<Store> load_store(LogPort& log) {
+  Store store;
+  if (auto loaded = load_interned(log, store.interned); !loaded) return std::unexpected(loaded.error());
+  Sequence head = log.head();
+  if (rows_are_current(log, head)) {
+    if (auto loaded = load_rows(log, store.fleet); !loaded) return std::unexpected(loaded.error());
+    store.fleet.last = head;
+    return store;
+  }
+  if (auto replayed = replay_log(log, store); !replayed) return std::unexpected(replayed.error());
+  store.rebuilt = true;
+  return store;
+}
+
+log::AppendRequest fold_and_encode(Store& store, LogPort& log, const std::vector<EventRecord>& records,
+                                   Entropy& entropy) {
+  log::AppendRequest request;
+  std::set<StreamId> streams;
+  for (const EventRecord& record : records) {
+    const Envelope& envelope = record.envelope;
+    HistoryRow& history = history_of(store, log, envelope.stream);
+    evolve(store.fleet, record);
+    fold_history(history, record);
+    EventBytes bytes = encode(record, store.interned, fresh_salt(entropy));
+    request.events.push_back({.sequence = envelope.sequence,
+                              .stream = envelope.stream,
+                              .stream_version = envelope.version,
+                              .kind = kind_of(record.event),
+                              .public_bytes = std::move(bytes.open),
+                              .personal_bytes = std::move(bytes.personal)});
+    streams.insert(envelope.stream);
+  }
+  if (std::exchange(store.rebuilt, false)) {
+    for (const auto& [stream, row] : store.history) streams.insert(stream);
+  }
+  add_rows(store, streams, request);
+  for (StreamId stream : streams) {
+    if (store.history.at(stream).deleted_at_ns != 0) store.history.erase(stream);
+  }
+  for (InternedEntry& entry : store.interned.take_new()) {
+    request.interned.push_back({static_cast<std::uint8_t>(entry.table), entry.number, std::move(entry.bytes)});
+  }
+  for (const ProjectionInfo& projection : kProjections) {
+    request.checkpoints_for.emplace_back(projection.name, projection.version);
+  }
+  return request;
+}
+
+}  // namespace banger

@@ -1,0 +1,30 @@
+// The fleet as it is kept: loaded from its rows at start, written with every change. Between the engine's
+// values and the log's bytes; decides nothing.
+#pragma once
+
+#include <map>
+
+#include "engine/ports.h"
+#include "engine/state.h"
+#include "events/interned.h"
+#include "projections/rows.h"
+
+namespace banger {
+
+struct Store {
+  Fleet fleet;
+  Interned interned;
+  std::map<StreamId, HistoryRow> history;  // of streams that were touched; others stay in the log
+  bool rebuilt = false;  // rows did not match the log's head (a new version of a projection): write them all
+};
+
+// Rows where their checkpoint is the log's head, else every event folded again. An event of a newer banger,
+// or one that cannot be read, is an Error: nothing is guessed.
+[[nodiscard]] Result<Store> load_store(LogPort& log);
+
+// Folds new records, and gives what to append: events, rows of the streams they changed, new interned
+// entries, checkpoints. `salt_words` are random.
+[[nodiscard]] log::AppendRequest fold_and_encode(Store& store, LogPort& log,
+                                                 const std::vector<EventRecord>& records, Entropy& entropy);
+
+}  // namespace banger
