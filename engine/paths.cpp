@@ -1,9 +1,13 @@
 #include "engine/paths.h"
 
+#include <charconv>
+
 namespace banger {
 namespace {
 
 constexpr std::string_view kApiSocket = "/api.sock";
+constexpr std::string_view kVmmPrefix = "banger-";
+constexpr std::size_t kIdDigits = 16;
 
 }  // namespace
 
@@ -30,6 +34,23 @@ VmId vm_of_api_socket(const Layout& layout, std::string_view path) {
   path.remove_prefix(prefix.size());
   path.remove_suffix(kApiSocket.size());
   return VmId::parse(path).value_or(VmId{});
+}
+
+std::string vmm_name(const VmmName& name) {
+  return std::string(kVmmPrefix) + name.vm.hex() + "-" + std::to_string(name.incarnation);
+}
+
+std::optional<VmmName> parse_vmm_name(std::string_view text) {
+  std::string_view rest = text;
+  if (!rest.starts_with(kVmmPrefix)) return std::nullopt;
+  rest.remove_prefix(kVmmPrefix.size());
+  auto vm = VmId::parse(rest.substr(0, kIdDigits));
+  if (!vm || rest.size() < kIdDigits + 2) return std::nullopt;
+  VmmName name{*vm, 0};
+  std::from_chars(rest.data() + kIdDigits + 1, rest.data() + rest.size(), name.incarnation);
+  // Written again it must be the same: no leading zero, no sign, nothing after it.
+  if (name.incarnation == 0 || vmm_name(name) != text) return std::nullopt;
+  return name;
 }
 
 std::string dns_name(std::string_view vm_name) { return std::string(vm_name) + ".vm"; }

@@ -2,7 +2,10 @@
 // without asking anybody (predecessor's leak: names that could not be derived after a crash).
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "events/ids.h"
 
@@ -34,6 +37,17 @@ struct VmPaths {
 [[nodiscard]] std::string image_dir(const Layout& layout, ImageId image);
 // The VM whose API socket `path` would be, if it is one under this layout.
 [[nodiscard]] VmId vm_of_api_socket(const Layout& layout, std::string_view path);
+
+// "banger-<id>-<incarnation>": what a VMM is told that it is called, so that its argv tells which start it is of.
+struct VmmName {
+  VmId vm;
+  std::uint32_t incarnation = 0;
+
+  friend bool operator==(const VmmName&, const VmmName&) = default;
+};
+[[nodiscard]] std::string vmm_name(const VmmName& name);
+// Exactly what vmm_name() gives for some VM and an incarnation of at least 1, or nothing.
+[[nodiscard]] std::optional<VmmName> parse_vmm_name(std::string_view text);
 
 // "<name>.vm", the name that the resolver will answer to.
 [[nodiscard]] std::string dns_name(std::string_view vm_name);

@@ -1,0 +1,288 @@
+// banger-stub-vmm: a process that stands in for a VMM in tests of everything around one. It takes
+// QEMU's argv and heeds what the outside can see of it: the QMP socket (one client at a time, as
+// with QEMU), the pidfile, the forwarded ports (the guest's port 22 greets like an ssh server), the
+// console. Everything else in argv is ignored. Never outlives --max-seconds, so that a leaked one
+// ends by itself.
+//
+//   --api-sock PATH | -qmp unix:PATH,...    --id NAME | -name NAME    -pidfile PATH
+//   -netdev user,...,hostfwd=tcp:ADDR:PORT-:GUEST    -chardev file,...,path=PATH
+//   --start-delay-ms N      before anything of it can be seen but the process
+//   --ignore-powerdown      a guest that does not obey the power button
+//   --max-seconds N         600
+//
+// The same options, blank-separated, are taken from BANGER_STUB_VMM, for callers that don't make
+// the argv.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxLine = 64 * 1024;
+constexpr std::size_t kMaxVisitors = 64;
+
+struct Forward {
+  std::string address;
+  std::uint16_t port = 0;
+  bool ssh = false;
+};
+
+struct Options {
+  std::string api_socket;
+  std::string pidfile;
+  std::string console;
+  std::vector<Forward> forwards;
+  unsigned start_delay_ms = 0;
+  unsigned max_seconds = 600;
+  bool ignore_powerdown = false;
+};
+
+[[noreturn]] void give_up(const std::string& what) {
+  std::fprintf(stderr, "banger-stub-vmm: %s: %s\n", what.c_str(), std::strerror(errno));
+  std::exit(1);
+}
+
+// QEMU's option lists: a comma ends a part, and two of them stand for one.
+std::vector<std::string> parts_of(const std::string& value) {
+  std::vector<std::string> parts(1);
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] != ',') {
+      parts.back() += value[i];
+    } else if (i + 1 < value.size() && value[i + 1] == ',') {
+      parts.back() += value[i++];
+    } else {
+      parts.emplace_back();
+    }
+  }
+  return parts;
+}
+
+// "hostfwd=tcp:ADDR:PORT-:GUEST"
+void add_forward(const std::string& part, std::vector<Forward>& forwards) {
+  constexpr std::string_view kHead = "hostfwd=tcp:";
+  if (!part.starts_with(kHead)) return;
+  auto port = part.find(':', kHead.size());
+  auto guest = part.find("-:", port);
+  if (port == std::string::npos || guest == std::string::npos) return;
+  forwards.push_back({part.substr(kHead.size(), port - kHead.size()),
+                      static_cast<std::uint16_t>(std::stoul(part.substr(port + 1))),
+                      part.substr(guest + 2) == "22"});
+}
+
+Options parse(const std::vector<std::string>& argv) {
+  Options options;
+  for (std::size_t i = 0; i < argv.size(); ++i) {
+    const std::string& flag = argv[i];
+    if (flag == "--ignore-powerdown") options.ignore_powerdown = true;
+    if (i + 1 == argv.size()) break;
+    const std::string& value = argv[i + 1];
+    if (flag == "--api-sock") options.api_socket = value;
+    if (flag == "-qmp") options.api_socket = parts_of(value).front().substr(5);  // after "unix:"
+    if (flag == "-pidfile") options.pidfile = value;
+    if (flag == "--start-delay-ms") options.start_delay_ms = std::stoul(value);
+    if (flag == "--max-seconds") options.max_seconds = std::stoul(value);
+    for (const std::string& part : parts_of(value)) {
+      if (flag == "-netdev") add_forward(part, options.forwards);
+      if (flag == "-chardev" && part.starts_with("path=")) options.console = part.substr(5);
+    }
+  }
+  return options;
+}
+
+int listen_unix(const std::string& path) {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  if (path.size() >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    give_up(path);
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  ::unlink(path.c_str());
+  int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) give_up(path);
+  if (::listen(fd, 8) != 0) give_up(path);
+  return fd;
+}
+
+int listen_tcp(const Forward& forward) {
+  sockaddr_in address{
+      .sin_family = AF_INET, .sin_port = htons(forward.port), .sin_addr = {}, .sin_zero = {}};
+  ::inet_pton(AF_INET, forward.address.c_str(), &address.sin_addr);
+  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  std::string what =
+      "Could not set up host forwarding rule for port " + std::to_string(forward.port);
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) give_up(what);
+  if (::listen(fd, 8) != 0) give_up(what);
+  return fd;
+}
+
+class Stub {
+ public:
+  explicit Stub(Options options) : options_(std::move(options)) {}
+
+  int run() {
+    sigset_t ends;
+    sigemptyset(&ends);
+    for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ends, number);
+    sigprocmask(SIG_BLOCK, &ends, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    signals_ = ::signalfd(-1, &ends, SFD_CLOEXEC);
+    ::alarm(options_.max_seconds);
+    pollfd before{signals_, POLLIN, 0};
+    if (::poll(&before, 1, static_cast<int>(options_.start_delay_ms)) == 1) return 0;
+    come_up();
+    while (!done_) turn();
+    ::unlink(options_.api_socket.c_str());
+    if (!options_.pidfile.empty()) ::unlink(options_.pidfile.c_str());
+    return 0;
+  }
+
+ private:
+  void come_up() {
+    for (const Forward& forward : options_.forwards) forwards_.push_back(listen_tcp(forward));
+    if (!options_.pidfile.empty()) {
+      FILE* file = std::fopen(options_.pidfile.c_str(), "we");
+      if (!file) give_up(options_.pidfile);
+      std::fprintf(file, "%d\n", ::getpid());
+      std::fclose(file);
+    }
+    if (!options_.console.empty()) {
+      // For reading too, so that a FIFO without a reader does not hold us up.
+      int fd = ::open(options_.console.c_str(),
+                      O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0600);
+      if (fd < 0) give_up(options_.console);
+      constexpr std::string_view kHello = "banger-stub-vmm: up\r\n";
+      if (::write(fd, kHello.data(), kHello.size()) < 0) give_up(options_.console);
+    }
+    if (!options_.api_socket.empty()) listener_ = listen_unix(options_.api_socket);
+  }
+
+  void turn() {
+    std::vector<pollfd> fds{{signals_, POLLIN, 0}, {client_ < 0 ? listener_ : client_, POLLIN, 0}};
+    for (int fd : forwards_) fds.push_back({fd, POLLIN, 0});
+    for (int fd : visitors_) fds.push_back({fd, POLLIN, 0});
+    if (::poll(fds.data(), fds.size(), -1) < 0) return;
+    if (fds[0].revents != 0) return shut_down(false, "host-signal");
+    if (fds[1].revents != 0) client_ < 0 ? welcome() : hear();
+    std::size_t at = 2;
+    for (std::size_t i = 0; i < forwards_.size(); ++i, ++at) {
+      if (fds[at].revents != 0) visit(forwards_[i], options_.forwards[i].ssh);
+    }
+    for (; at < fds.size(); ++at) {
+      if (fds[at].revents != 0) hear_visitor(fds[at].fd);
+    }
+  }
+
+  void say(const Json& message) {
+    std::string line = message.dump() + "\r\n";
+    if (client_ >= 0) (void)::send(client_, line.data(), line.size(), MSG_NOSIGNAL);
+  }
+
+  void say_event(const char* name, Json data) {
+    say({{"event", name},
+         {"data", std::move(data)},
+         {"timestamp", {{"seconds", ::time(nullptr)}, {"microseconds", 0}}}});
+  }
+
+  void welcome() {
+    client_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    partial_.clear();
+    Json version{{"qemu", {{"major", 7}, {"minor", 2}, {"micro", 0}}},
+                 {"package", "banger-stub-vmm"}};
+    say({{"QMP", {{"version", version}, {"capabilities", Json::array()}}}});
+  }
+
+  void hear() {
+    char bytes[4096];
+    ssize_t got = ::read(client_, bytes, sizeof bytes);
+    if (got > 0) partial_.append(bytes, static_cast<std::size_t>(got));
+    for (auto end = partial_.find('\n'); end != std::string::npos && !done_;
+         end = partial_.find('\n')) {
+      obey(partial_.substr(0, end));
+      partial_.erase(0, end + 1);
+    }
+    if (got > 0 && partial_.size() <= kMaxLine) return;
+    ::close(client_);
+    client_ = -1;
+  }
+
+  void obey(const std::string& line) {
+    Json command = Json::parse(line, nullptr, false);
+    std::string name = command.is_object() ? command.value("execute", "") : "";
+    Json answer{{"return", Json::object()}};
+    if (command.is_object() && command.contains("id")) answer["id"] = command["id"];
+    if (name == "query-status") {
+      answer["return"] = {{"status", "running"}, {"running", true}, {"singlestep", false}};
+    } else if (name != "qmp_capabilities" && name != "system_powerdown" && name != "quit") {
+      answer.erase("return");
+      answer["error"] = {{"class", "CommandNotFound"}, {"desc", "the stub has no command " + name}};
+    }
+    say(answer);
+    if (name == "system_powerdown") {
+      say_event("POWERDOWN", Json::object());
+      if (!options_.ignore_powerdown) shut_down(true, "guest-shutdown");
+    }
+    if (name == "quit") shut_down(false, "host-qmp-quit");
+  }
+
+  void shut_down(bool by_guest, const char* reason) {
+    say_event("SHUTDOWN", {{"guest", by_guest}, {"reason", reason}});
+    done_ = true;
+  }
+
+  void visit(int listener, bool ssh) {
+    int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) return;
+    constexpr std::string_view kBanner = "SSH-2.0-stub\r\n";
+    if (ssh) (void)::send(fd, kBanner.data(), kBanner.size(), MSG_NOSIGNAL);
+    visitors_.push_back(fd);
+    if (visitors_.size() > kMaxVisitors) leave(visitors_.front());
+  }
+
+  // Whatever a visitor says is thrown away, until it goes.
+  void hear_visitor(int fd) {
+    char bytes[4096];
+    if (::read(fd, bytes, sizeof bytes) <= 0) leave(fd);
+  }
+
+  void leave(int fd) {
+    if (std::erase(visitors_, fd) != 0) ::close(fd);
+  }
+
+  Options options_;
+  int signals_ = -1;
+  int listener_ = -1;
+  int client_ = -1;
+  std::vector<int> forwards_;
+  std::vector<int> visitors_;
+  std::string partial_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (const char* more = std::getenv("BANGER_STUB_VMM")) {
+    std::istringstream stream(more);
+    for (std::string word; stream >> word;) words.push_back(word);
+  }
+  return Stub(parse(words)).run();
+}
