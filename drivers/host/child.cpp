@@ -108,6 +108,13 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
+// Whether `entry`'s name ("NAME=value") is among `environment`'s.
+bool is_set(const std::vector<std::string>& environment, std::string_view entry) {
+  const auto name = entry.substr(0, entry.find('=') + 1);
+  return std::ranges::any_of(environment,
+                             [&](const std::string& ours) { return ours.starts_with(name); });
+}
+
 Result<pid_t> spawn(const ChildSpec& spec, int in, int out, int err) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -116,6 +123,7 @@ Result<pid_t> spawn(const ChildSpec& spec, int in, int out, int err) {
   posix_spawn_file_actions_adddup2(&actions, in, 0);
   posix_spawn_file_actions_adddup2(&actions, out, 1);
   posix_spawn_file_actions_adddup2(&actions, err, 2);
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);  // whatever a library forgot to mark
   if (!spec.directory.empty()) {
     posix_spawn_file_actions_addchdir_np(&actions, spec.directory.c_str());
   }
@@ -131,7 +139,9 @@ Result<pid_t> spawn(const ChildSpec& spec, int in, int out, int err) {
   auto argv = pointers(spec.argv);
   argv.push_back(nullptr);
   auto environment = pointers(spec.environment);
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!is_set(spec.environment, *entry)) environment.push_back(*entry);
+  }
   environment.push_back(nullptr);
   pid_t pid = -1;
   int error = ::posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environment.data());

@@ -18,7 +18,7 @@ namespace banger::host {
 
 struct ChildSpec {
   std::vector<std::string> argv;         // argv[0] is looked up in PATH
-  std::vector<std::string> environment;  // "NAME=value", put before what we have ourselves
+  std::vector<std::string> environment;  // "NAME=value", in place of ours of that name
   std::string directory;                 // empty: ours
   std::chrono::milliseconds deadline{60'000};
   const std::atomic<bool>* cancelled = nullptr;  // looked at about ten times a second
