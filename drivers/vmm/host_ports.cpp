@@ -16,12 +16,13 @@ static Result<bool> is_free(const PortForward& forward) {
   if (::inet_pton(AF_INET, forward.host_address.c_str(), &address.sin_addr) != 1) {
     return fail("not an IPv4 address: " + forward.host_address);
   }
-  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool tcp = forward.protocol == Protocol::kTcp;
+  int fd = ::socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail_errno("socket", errno);
   const int on = 1;  // as QEMU does, so that connections in TIME_WAIT don't count
   (void)::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const bool free = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                    ::listen(fd, 1) == 0;
+                    (!tcp || ::listen(fd, 1) == 0);
   ::close(fd);
   return free;
 }

@@ -20,7 +20,7 @@ std::string escaped(std::string_view value) {
 std::string user_netdev(const std::vector<PortForward>& forwards) {
   std::string netdev = "user,id=net0,ipv6=off";
   for (const auto& forward : forwards) {
-    netdev += ",hostfwd=tcp:" + escaped(forward.host_address) + ":" +
+    netdev += ",hostfwd=" + std::string(name_of(forward.protocol)) + ":" + escaped(forward.host_address) + ":" +
               std::to_string(forward.host_port) + "-:" + std::to_string(forward.guest_port);
   }
   return netdev;
@@ -37,7 +37,7 @@ std::vector<std::string> qemu_argv(const QemuSpec& spec) {
   BANGER_ASSERT(!spec.api_socket.empty() && spec.api_socket.size() <= kMaxSocketPath);
   const bool kvm = spec.accel == Accel::kKvm;
   std::vector<std::string> argv = {
-      "qemu-system-x86_64", "-name", "banger-" + spec.vm.hex(),
+      "qemu-system-x86_64", "-name", vmm_name({spec.vm, spec.incarnation}),
       // Nothing of the user's configuration, no device that is not named here.
       "-nodefaults", "-no-user-config", "-display", "none", "-sandbox",
       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-M",
@@ -57,8 +57,10 @@ std::vector<std::string> qemu_argv(const QemuSpec& spec) {
     add({"-drive", "if=none,id=seed,format=raw,readonly=on,file=" + escaped(spec.seed), "-device",
          "virtio-blk-device,drive=seed"});
   }
-  add({"-netdev", user_netdev(spec.forwards), "-device",
-       "virtio-net-device,netdev=net0" + (spec.mac.empty() ? "" : ",mac=" + spec.mac)});
+  if (spec.network) {
+    add({"-netdev", user_netdev(spec.forwards), "-device",
+         "virtio-net-device,netdev=net0" + (spec.mac.empty() ? "" : ",mac=" + spec.mac)});
+  }
   add({"-chardev", "file,id=console,append=on,path=" + escaped(spec.console), "-serial",
        "chardev:console"});
   add({"-qmp", qmp_argument(spec.api_socket), "-pidfile", spec.pidfile});

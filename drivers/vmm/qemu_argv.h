@@ -9,22 +9,16 @@
 #include <string_view>
 #include <vector>
 
-#include "events/ids.h"
+#include "engine/paths.h"
+#include "events/types.h"
 
 namespace banger::vmm {
 
 enum class Accel { kKvm, kTcg };
 
-struct PortForward {
-  std::string host_address;  // IPv4 of this host: "127.0.0.1"
-  std::uint16_t host_port = 0;
-  std::uint16_t guest_port = 0;
-
-  friend bool operator==(const PortForward&, const PortForward&) = default;
-};
-
 struct QemuSpec {
   VmId vm;
+  std::uint32_t incarnation = 1;
   Accel accel = Accel::kTcg;
   std::uint32_t vcpus = 1;
   std::uint64_t memory_bytes = 512ull << 20;  // whole MiB
@@ -34,6 +28,7 @@ struct QemuSpec {
   std::string disk;                           // /dev/vda
   std::string disk_format = "qcow2";
   std::string seed;  // /dev/vdb, read-only, raw
+  bool network = true;  // user networking; false: no network device at all
   std::string mac;
   std::vector<PortForward> forwards;
   std::string api_socket;  // QMP; at most kMaxSocketPath bytes
