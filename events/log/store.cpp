@@ -28,8 +28,8 @@ rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
   options.paranoid_checks = true;
   options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   // What recovery must replay is bounded: a large WAL makes opening take seconds.
-  options.max_total_wal_size = 32u << 20;
-  options.db_write_buffer_size = 24u << 20;
+  options.max_total_wal_size = 8u << 20;
+  options.db_write_buffer_size = 8u << 20;
   // No second try behind our back: after a failed write this process ends.
   options.max_bgerror_resume_count = 0;
   options.max_background_jobs = 2;
