@@ -7,7 +7,7 @@ need busybox mke2fs mmdebstrap tar lz4 apt-get
 tree=$out/tree
 suite=${BANGER_DEBIAN_SUITE:-$(. /etc/os-release; [ "$ID" = debian ] && echo "${VERSION_CODENAME:-}" || true)}
 suite=${suite:-bookworm}
-packages=openssh-server,git,ca-certificates,iproute2,procps,busybox-static,e2fsprogs${BANGER_DEBIAN_PACKAGES:+,$BANGER_DEBIAN_PACKAGES}
+packages=openssh-server,mount,kmod,git,ca-certificates,iproute2,procps,busybox-static,e2fsprogs${BANGER_DEBIAN_PACKAGES:+,$BANGER_DEBIAN_PACKAGES}
 
 # What this host has of the suite's main, its updates and its security fixes, as lines of a sources.list.
 sources() {
