@@ -96,10 +96,11 @@ struct ReportDeadline {
   VmId vm;
   Sequence fence = 0;
 };
-// The VMM was seen to end, or seen to be gone.
+// The VMM was seen to end, or seen to be gone. Its incarnation is the fence: whatever is asked of a VM, one
+// incarnation of it ends once.
 struct ReportGone {
   VmId vm;
-  Sequence fence = 0;
+  std::uint32_t incarnation = 0;
   std::optional<StoppedBy> by;  // where that is known; a running VM without it has died
   std::string reason;
 };

@@ -101,8 +101,10 @@ Decided decide_on(const Asked& asked, const ReportDeadline& report) {
 }
 
 Decided decide_on(const Asked& asked, const ReportGone& report) {
-  const VmRuntime* vm = current(asked, report.vm, report.fence);
-  if (!vm) return dropped(report.vm);
+  const VmRuntime* vm = asked.fleet.vm(report.vm);
+  if (!vm || vm->incarnation != report.incarnation || asked.fleet.parked.contains(stream_of(report.vm))) {
+    return dropped(report.vm);
+  }
   if (vm->state == VmState::kStopping) {
     return incarnation_ended(asked, *vm, VmStopped{vm->incarnation, report.by.value_or(StoppedBy::kObserved)});
   }

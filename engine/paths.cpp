@@ -17,11 +17,12 @@ VmPaths vm_paths(const Layout& layout, VmId vm) {
           .api_socket = dir + std::string(kApiSocket),
           .overlay = dir + "/system.qcow2",
           .seed = dir + "/seed.tar",
+          .console_pipe = dir + "/console.pipe",
           .console_log = dir + "/console.log",
-          .vmm_log = dir + "/vmm.log",
+          .pidfile = dir + "/vmm.pid",
           .handles = dir + "/handles.json",
           .client_key = dir + "/client_key",
-          .host_key = dir + "/host_key"};
+          .host_key_public = dir + "/host_key.pub"};
 }
 
 std::string image_dir(const Layout& layout, ImageId image) {

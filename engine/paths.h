@@ -26,11 +26,12 @@ struct VmPaths {
   std::string api_socket;  // in the VMM's argv: what makes a process provably this VM's
   std::string overlay;     // the system disk: copy-on-write over the image
   std::string seed;        // what the guest is told at boot: its name, its host key, who may come in
-  std::string console_log;
-  std::string vmm_log;
+  std::string console_pipe;  // what the VMM writes the console to, and its own complaints
+  std::string console_log;   // what the daemon keeps of that, capped
+  std::string pidfile;
   std::string handles;  // handles.json: hints, never an authority
   std::string client_key;
-  std::string host_key;
+  std::string host_key_public;  // one line: the only key that the guest may answer with
 };
 
 [[nodiscard]] VmPaths vm_paths(const Layout& layout, VmId vm);

@@ -79,7 +79,7 @@ struct Planner {
     switch (settle_process(vm, true)) {
       case Presence::kAbsent:
         result.effects.push_back(
-            Settle{ReportGone{vm.id, vm.fence, std::nullopt, "the VMM is gone: no process of it was found"}});
+            Settle{ReportGone{vm.id, vm.incarnation, std::nullopt, "the VMM is gone: no process of it was found"}});
         return;
       case Presence::kUnknown:
       case Presence::kRight:

@@ -45,6 +45,8 @@ class ProcessHold {
   [[nodiscard]] Status signal(int number) const;
   // Readable (poll(2)) once the process has ended.
   [[nodiscard]] int pidfd() const { return fd_.get(); }
+  // Gives the pidfd away, to be watched.
+  [[nodiscard]] Fd take() && { return std::move(fd_); }
 
  private:
   explicit ProcessHold(Fd fd) : fd_(std::move(fd)) {}

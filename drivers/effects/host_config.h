@@ -1,0 +1,22 @@
+// What the effects of this folder need to know of this host and of the configuration; fixed for a daemon's life.
+#pragma once
+
+#include <string>
+
+#include "engine/paths.h"
+#include "drivers/observe/native.h"
+
+namespace banger::effects {
+
+enum class AccelChoice { kAuto, kKvm, kTcg };
+
+struct HostConfig {
+  Layout layout;
+  BootId boot;
+  std::string vmm_program = "qemu-system-x86_64";
+  AccelChoice accel = AccelChoice::kAuto;
+  std::uint64_t console_bytes = 4 << 20;  // kept of each guest's console
+  observe::Where where;                   // where processes are looked for, and which count as VMMs
+};
+
+}  // namespace banger::effects

@@ -1,0 +1,199 @@
+#include "drivers/effects/vm_steps.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+
+#include "drivers/disk/qcow2.h"
+#include "drivers/guest/keys.h"
+#include "drivers/host/durable.h"
+#include "drivers/image/image_store.h"
+#include "drivers/image/seed.h"
+#include "drivers/uv/spawn.h"
+#include "drivers/vmm/console.h"
+#include "drivers/vmm/host_ports.h"
+
+namespace banger::effects {
+namespace {
+
+constexpr int kKillWaitMs = 10'000;
+
+std::unexpected<StartFailure> failed(StartStage stage, std::string message) {
+  return std::unexpected(StartFailure{stage, std::move(message)});
+}
+
+Status make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir " + path, errno);
+  return {};
+}
+
+// Both key pairs and the seed disk, made at the first start. The seed is written last: where it is, all is.
+Status ensure_keys(const VmPaths& paths, const VmRuntime& vm) {
+  if (::access(paths.seed.c_str(), F_OK) == 0) return {};
+  auto host = guest::make_key_pair(vm.name);
+  if (!host) return std::unexpected(host.error());
+  auto client = guest::make_key_pair("banger");
+  if (!client) return std::unexpected(client.error());
+  BANGER_TRY(guest::write_private_file(paths.client_key, client->private_openssh));
+  BANGER_TRY(guest::write_private_file(paths.host_key_public, host->public_line));
+  return image::write_seed(paths.seed, {.hostname = vm.name,
+                                        .authorized_key = client->public_line,
+                                        .host_key_openssh = host->private_openssh,
+                                        .host_key_dropbear = host->private_dropbear,
+                                        .host_key_public = host->public_line});
+}
+
+std::vector<PortForward> forwards_of(const VmRuntime& vm) {
+  std::vector<PortForward> forwards = vm.settings.ports;
+  if (vm.ssh_port != 0) forwards.push_back({"127.0.0.1", vm.ssh_port, 22, Protocol::kTcp, true});
+  return forwards;
+}
+
+// Locally administered, and of this VM for ever.
+std::string mac_of(VmId vm) {
+  char text[18];
+  std::snprintf(text, sizeof text, "52:54:00:%02x:%02x:%02x", static_cast<unsigned>(vm.value >> 16 & 0xff),
+                static_cast<unsigned>(vm.value >> 8 & 0xff), static_cast<unsigned>(vm.value & 0xff));
+  return text;
+}
+
+vmm::QemuSpec qemu_spec(const VmPaths& paths, const VmRuntime& vm, const image::ImageInfo& image,
+                        const Acceleration& acceleration) {
+  vmm::GuestBoot boot{.accel = acceleration.accel,
+                      .tsc_khz = acceleration.tsc_khz,
+                      .hostname = vm.name,
+                      .unix_seconds = ::time(nullptr),
+                      .extra = image.cmdline};
+  return {.vm = vm.id,
+          .incarnation = vm.incarnation,
+          .accel = acceleration.accel,
+          .vcpus = vm.settings.vcpus,
+          .memory_bytes = vm.settings.memory_mib << 20,
+          .kernel = image.kernel,
+          .initrd = image.initrd,
+          .cmdline = vmm::guest_cmdline(boot),
+          .disk = paths.overlay,
+          .seed = paths.seed,
+          .network = vm.settings.net == NetMode::kUser,
+          .mac = mac_of(vm.id),
+          .forwards = forwards_of(vm),
+          .api_socket = paths.api_socket,
+          .pidfile = paths.pidfile,
+          .console = paths.console_pipe};
+}
+
+// A busy port is an outcome of its own: it may lead to another allocation.
+std::expected<void, StartFailure> check_ports(const VmRuntime& vm) {
+  auto busy = vmm::busy_ports(forwards_of(vm));
+  if (!busy) return failed(StartStage::kPorts, busy.error().message);
+  if (busy->empty()) return {};
+  return std::unexpected(StartFailure{StartStage::kPorts, "a host port is busy", busy->front().host_port});
+}
+
+std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths& paths, const VmRuntime& vm,
+                                           const image::ImageInfo& image) {
+  auto acceleration = tools.accelerator.decide(image.kernel);
+  if (!acceleration) return failed(StartStage::kVmm, acceleration.error().message);
+  auto console = vmm::open_console(paths.console_pipe);
+  if (!console) return failed(StartStage::kVmm, console.error().message);
+  Fd reader(*console);
+  auto complaints = vmm::open_console_writer(paths.console_pipe);
+  if (!complaints) return failed(StartStage::kVmm, complaints.error().message);
+  Fd writer(*complaints);
+  // A socket that a killed VMM left behind would look like a VMM that answers nobody.
+  ::unlink(paths.api_socket.c_str());
+  std::vector<std::string> argv = vmm::qemu_argv(qemu_spec(paths, vm, image, *acceleration));
+  argv[0] = tools.config.vmm_program;
+  auto spawned = uv::spawn({.argv = std::move(argv), .stdout_fd = writer.get(), .stderr_fd = writer.get()});
+  if (!spawned) return failed(StartStage::kVmm, spawned.error().message);
+  Vmm vmm{.sighting = {{tools.config.boot, spawned->pid, spawned->start_time_ticks}, vm.incarnation},
+          .pidfd = std::move(spawned->pidfd),
+          .console = std::move(reader)};
+  // The scratch file before anything in memory: a crash from here on finds the process by it, or by its argv.
+  auto noted = tools.handles.put(vm.id, {.vmm = vmm.sighting.process, .incarnation = vm.incarnation});
+  if (!noted) {
+    (void)uv::send_signal(vmm.pidfd.get(), SIGKILL);
+    return failed(StartStage::kVmm, noted.error().message);
+  }
+  return vmm;
+}
+
+}  // namespace
+
+std::expected<Vmm, StartFailure> start_vmm(const StepTools& tools, const VmRuntime& vm,
+                                           const std::atomic<bool>& cancelled) {
+  const VmPaths paths = vm_paths(tools.config.layout, vm.id);
+  auto seen = look_for(tools.config, vm.id);
+  if (!seen) return failed(StartStage::kPreflight, seen.error().message);
+  for (const VmmSighting& each : *seen) {
+    if (each.incarnation == vm.incarnation) {
+      auto adopted = adopt_vmm(tools.config, vm.id, each);
+      if (adopted) return std::move(*adopted);
+      continue;  // it ended while we looked
+    }
+    if (auto killed = kill_process(each.process); !killed) {
+      return failed(StartStage::kPreflight, killed.error().message);
+    }
+  }
+  auto image = tools.images.find(vm.image);
+  if (!image) return failed(StartStage::kPreflight, image.error().message);
+  if (auto made = make_directory(paths.dir); !made) return failed(StartStage::kDirectory, made.error().message);
+  if (auto keys = ensure_keys(paths, vm); !keys) return failed(StartStage::kKeys, keys.error().message);
+  auto disk = disk::ensure_overlay(
+      {.base = image->rootfs, .overlay = paths.overlay, .size_bytes = vm.settings.disk_mib << 20});
+  if (!disk) return failed(StartStage::kDisk, disk.error().message);
+  if (auto free = check_ports(vm); !free) return std::unexpected(free.error());
+  if (cancelled) return failed(StartStage::kVmm, "the start was overtaken");
+  return spawn_vmm(tools, paths, vm, *image);
+}
+
+Result<Vmm> adopt_vmm(const HostConfig& config, VmId vm, const VmmSighting& sighting) {
+  auto hold = observe::ProcessHold::open(sighting.process);
+  if (!hold) return std::unexpected(hold.error());
+  Vmm vmm{.sighting = sighting, .pidfd = std::move(*hold).take(), .console = {}, .adopted = true};
+  if (auto console = vmm::open_console(vm_paths(config.layout, vm).console_pipe)) vmm.console = Fd(*console);
+  return vmm;
+}
+
+Result<std::vector<VmmSighting>> look_for(const HostConfig& config, VmId vm) {
+  Observation seen = observe::observe_native(config.layout, config.boot, config.where);
+  if (!seen.processes_known) return fail("the host's processes could not be read");
+  auto found = seen.vmms.find(vm);
+  return found == seen.vmms.end() ? std::vector<VmmSighting>{} : found->second;
+}
+
+Status kill_process(const ProcessIdentity& process) {
+  auto hold = observe::ProcessHold::open(process);
+  if (!hold) {
+    if (hold.error().sys_errno == ESRCH) return {};
+    return std::unexpected(hold.error());
+  }
+  if (auto sent = hold->signal(SIGKILL); !sent && sent.error().sys_errno != ESRCH) return sent;
+  pollfd ended{.fd = hold->pidfd(), .events = POLLIN, .revents = 0};
+  if (::poll(&ended, 1, kKillWaitMs) == 1) return {};
+  return fail("a VMM does not end, although it was killed");
+}
+
+Status remove_vm(const StepTools& tools, VmId vm) {
+  const VmPaths paths = vm_paths(tools.config.layout, vm);
+  auto seen = look_for(tools.config, vm);
+  if (!seen) return std::unexpected(seen.error());
+  for (const VmmSighting& each : *seen) BANGER_TRY(kill_process(each.process));
+  BANGER_TRY(tools.handles.drop(vm));
+  std::error_code error;
+  std::filesystem::remove_all(paths.dir, error);
+  if (error) return fail_errno("remove " + paths.dir, error.value());
+  BANGER_TRY(host::sync_path(tools.config.layout.vms_dir()));
+  // Rule 2: deleted is said only after proof of absence.
+  seen = look_for(tools.config, vm);
+  if (!seen) return std::unexpected(seen.error());
+  if (!seen->empty()) return fail("a VMM of " + vm.hex() + " runs again");
+  if (::access(paths.dir.c_str(), F_OK) == 0) return fail(paths.dir + " is there again");
+  return {};
+}
+
+}  // namespace banger::effects

@@ -1,0 +1,55 @@
+// What is done to the host for a VM, as straight-line steps for a worker thread. Each looks before it acts and
+// may be repeated after a crash at any point: done already is done. Order of a start: look, directory, keys,
+// disk, ports, VMM; a failure says at which stage.
+#pragma once
+
+#include <atomic>
+
+#include "drivers/effects/accelerator.h"
+#include "drivers/effects/host_config.h"
+#include "drivers/image/image_store.h"
+#include "drivers/observe/handles_file.h"
+#include "drivers/observe/process.h"
+#include "drivers/uv/fd.h"
+#include "engine/effect.h"
+
+namespace banger::effects {
+
+struct StartFailure {
+  StartStage stage = StartStage::kPreflight;
+  std::string message;
+  std::uint16_t busy_port = 0;  // at kPorts: which
+};
+
+// A VMM process that is ours, with what is needed to watch it.
+struct Vmm {
+  VmmSighting sighting;
+  Fd pidfd;
+  Fd console;  // the reading end of its console; none where it could not be opened
+  bool adopted = false;
+};
+
+struct StepTools {
+  const HostConfig& config;
+  Accelerator& accelerator;
+  const image::ImageStore& images;
+  observe::HandleCache& handles;
+};
+
+// Has this incarnation's VMM process running: finds it, or makes everything that it needs and spawns it.
+[[nodiscard]] std::expected<Vmm, StartFailure> start_vmm(const StepTools& tools, const VmRuntime& vm,
+                                                         const std::atomic<bool>& cancelled);
+
+// The VMM of an incarnation that is seen running, to be watched.
+[[nodiscard]] Result<Vmm> adopt_vmm(const HostConfig& config, VmId vm, const VmmSighting& sighting);
+
+// The VM's processes as they are now. An Error where the look failed.
+[[nodiscard]] Result<std::vector<VmmSighting>> look_for(const HostConfig& config, VmId vm);
+
+// Ends one process for good: SIGKILL by pidfd, and waits until it is gone, at most a few seconds.
+[[nodiscard]] Status kill_process(const ProcessIdentity& process);
+
+// Nothing of the VM is left: its processes are killed, its directory removed, and both are seen to be gone.
+[[nodiscard]] Status remove_vm(const StepTools& tools, VmId vm);
+
+}  // namespace banger::effects
