@@ -24,20 +24,25 @@ void write_settings(schema::VmSettings::Builder out, const VmSettings& settings)
 Result<VmSettings> read_settings(schema::VmSettings::Reader in) {
   auto net = read_enum<NetMode>(in.getNet(), "the network mode");
   if (!net) return std::unexpected(net.error());
-  VmSettings settings{.vcpus = in.getVcpus(),
-                      .memory_mib = in.getMemoryMib(),
-                      .disk_mib = in.getDiskMib(),
-                      .net = *net,
-                      .ports = {},
-                      .autostart = in.getAutostart()};
-  for (auto port : in.getPorts()) {
+  auto ports = read_ports(in.getPorts());
+  if (!ports) return std::unexpected(ports.error());
+  return VmSettings{.vcpus = in.getVcpus(),
+                    .memory_mib = in.getMemoryMib(),
+                    .disk_mib = in.getDiskMib(),
+                    .net = *net,
+                    .ports = std::move(*ports),
+                    .autostart = in.getAutostart()};
+}
+
+Result<std::vector<PortForward>> read_ports(capnp::List<schema::PortForward>::Reader in) {
+  std::vector<PortForward> ports;
+  for (auto port : in) {
     auto protocol = read_enum<Protocol>(port.getProtocol(), "the protocol");
     if (!protocol) return std::unexpected(protocol.error());
-    settings.ports.push_back(
-        {text_of(port.getHostAddress()), port.getHostPort(), port.getGuestPort(), *protocol,
-         port.getAllocated()});
+    ports.push_back({text_of(port.getHostAddress()), port.getHostPort(), port.getGuestPort(), *protocol,
+                     port.getAllocated()});
   }
-  return settings;
+  return ports;
 }
 
 Result<Digest> read_digest(capnp::Data::Reader in) {

@@ -9,6 +9,7 @@ namespace banger {
 
 void write_settings(schema::VmSettings::Builder out, const VmSettings& settings);
 [[nodiscard]] Result<VmSettings> read_settings(schema::VmSettings::Reader in);
+[[nodiscard]] Result<std::vector<PortForward>> read_ports(capnp::List<schema::PortForward>::Reader in);
 
 // A stored number as the enum it must be.
 template <class Enum>
@@ -20,6 +21,9 @@ template <class Enum>
 [[nodiscard]] Result<Digest> read_digest(capnp::Data::Reader in);
 [[nodiscard]] inline capnp::Data::Reader data_of(const Digest& digest) {
   return {digest.data(), digest.size()};
+}
+[[nodiscard]] inline capnp::Data::Reader data_of(std::string_view bytes) {
+  return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace banger

@@ -37,7 +37,8 @@ interface Control {
       -> (reply :Reply, rows :List(ProjectionRow), more :Bool);
 
   # Events from `from` on, whole frames, up to maxBytes; `knownActors` and `knownBoots` are how many interned
-  # entries the client has, so that only new ones are sent. nextSequence is where to go on.
+  # entries the client has, so that only new ones are sent. nextSequence is where to go on: where very many
+  # interned entries are new, some come alone, and nextSequence is `from` again.
   events @9 (from :UInt64, maxBytes :UInt32, knownActors :UInt32, knownBoots :UInt32)
       -> (batch :EventBatch);
   # Every event from `from` on, as it becomes durable, until the client drops `handle`.
@@ -47,7 +48,8 @@ interface Control {
       -> (sequences :List(UInt64));
 
   verify @12 (progress :ProgressSink) -> (report :VerifyReport);
-  reconcilePlan @13 () -> (lines :List(PlanLine));
+  # `leftOut` lines more did not fit.
+  reconcilePlan @13 () -> (lines :List(PlanLine), leftOut :UInt32);
   reconcileStatus @14 () -> (status :ReconcileStatus);
   # Lines that the making of an image prints, from line `fromLine` on; waits for more up to timeoutMs.
   imageProgress @15 (imageId :UInt64, fromLine :UInt64, timeoutMs :UInt64)
