@@ -1,7 +1,7 @@
 #include "drivers/observe/process.h"
 
 #include <fcntl.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -86,7 +86,8 @@ Result<ProcessHold> ProcessHold::open(const ProcessIdentity& process) {
   auto boot = boot_id();
   if (!boot) return std::unexpected(boot.error());
   if (*boot != process.boot || process.pid <= 0) return fail_errno("find process", ESRCH);
-  Fd fd(::pidfd_open(process.pid, 0));
+  // By number: glibc 2.36 declares these without C linkage.
+  Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
   if (!fd) return fail_errno("pidfd_open", errno);
   // After opening: a pid that was reused before it is seen here, one that is reused later is not
   // ours.
@@ -97,7 +98,7 @@ Result<ProcessHold> ProcessHold::open(const ProcessIdentity& process) {
 }
 
 Status ProcessHold::signal(int number) const {
-  if (::pidfd_send_signal(fd_.get(), number, nullptr, 0) != 0) {
+  if (::syscall(SYS_pidfd_send_signal, fd_.get(), number, nullptr, 0) != 0) {
     return fail_errno("signal process", errno);
   }
   return {};
