@@ -133,7 +133,11 @@ bool ExecPump::step(Deadline until) {
   fds[kIn] = {take ? setup_.in : -1, POLLIN, 0};
   fds[kOut] = {channel_.out().empty() ? -1 : setup_.out, POLLOUT, 0};
   fds[kErr] = {channel_.err().empty() ? -1 : setup_.err, POLLOUT, 0};
-  if (::poll(fds.data(), fds.size(), until == Deadline::max() ? -1 : poll_timeout(until)) < 0) {
+  // Whatever handles packets may have opened the window, and nothing further comes for it to wake
+  // us.
+  bool more = listen && !input_.empty() && channel_.writable();
+  int timeout = more ? 0 : until == Deadline::max() ? -1 : poll_timeout(until);
+  if (::poll(fds.data(), fds.size(), timeout) < 0) {
     return errno == EINTR;
   }
   if (fds[kIn].revents != 0) read_input();
@@ -150,8 +154,9 @@ ExecPump::Stop ExecPump::run() {
   for (;;) {
     bool alive = session_.alive();
     if (alive && receiving()) {
+      (void)channel_.turn(kTurn);
       send_input();
-      alive = channel_.turn(kTurn);
+      alive = session_.alive();
     }
     if (setup_.out < 0) channel_.out().clear();
     if (setup_.err < 0) channel_.err().clear();

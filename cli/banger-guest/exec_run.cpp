@@ -45,29 +45,39 @@ void pass_signal(const Options& options, const char* name) {
   if (line && session) (void)run(*session, *line, {}, kAnswerLimit, deadline);
 }
 
-SshResult<void> start(const Options& options, SshSession& session, SshChannel& channel,
-                      Deadline deadline) {
+// What the guest's shell is to run; a long command is put there first. Before the command's channel
+// is opened: dropbear closes a session channel that has nothing to do while another one ends.
+SshResult<std::string> prepare(const Options& options, SshSession& session, Deadline deadline) {
+  auto refused = [](std::string message) {
+    return std::unexpected(SshError{SshFault::refused, std::move(message)});
+  };
+  if (options.verb == Options::Verb::shell) return std::string();
+  auto line = exec_command(options.exec);
+  if (!line) return refused(std::move(line).error().message);
+  if (line->size() <= kMaxCommandLine) return *std::move(line);
+  auto stage = stage_command(options.exec);
+  auto staged = staged_command(options.exec);
+  if (!stage || !staged) return refused("no way to name the command's file in the guest");
+  auto put = run(session, *stage, *line, kAnswerLimit, deadline);
+  if (!put) return std::unexpected(std::move(put).error());
+  if (put->code != 0) return refused("the guest did not take the command: " + put->err);
+  return *std::move(staged);
+}
+
+SshResult<SshChannel> start(const Options& options, SshSession& session, Deadline deadline) {
+  auto line = prepare(options, session, deadline);
+  if (!line) return std::unexpected(std::move(line).error());
+  auto channel = SshChannel::open(session, deadline);
+  if (!channel) return channel;
+  SshResult<void> done;
   if (options.exec.tty) {
     const char* term = std::getenv("TERM");
-    auto asked = channel.request_terminal(term ? term : "dumb", window_size(), deadline);
-    if (!asked) return asked;
+    done = channel->request_terminal(term ? term : "dumb", window_size(), deadline);
   }
-  if (options.verb == Options::Verb::shell) return channel.login_shell(deadline);
-  auto refused = [](Error error) {
-    return std::unexpected(SshError{SshFault::refused, std::move(error.message)});
-  };
-  auto line = exec_command(options.exec);
-  if (!line) return refused(std::move(line).error());
-  if (line->size() > kMaxCommandLine) {
-    auto stage = stage_command(options.exec);
-    auto staged = staged_command(options.exec);
-    if (!stage || !staged) return refused(stage ? staged.error() : stage.error());
-    auto put = run(session, *stage, *line, kAnswerLimit, deadline);
-    if (!put) return std::unexpected(std::move(put).error());
-    if (put->code != 0) return refused({"the guest did not take the command: " + put->err, 0});
-    line = std::move(staged);
-  }
-  return channel.exec(*line, deadline);
+  if (done && options.verb == Options::Verb::shell) done = channel->login_shell(deadline);
+  if (done && options.verb == Options::Verb::exec) done = channel->exec(*line, deadline);
+  if (!done) return std::unexpected(std::move(done).error());
+  return channel;
 }
 
 // Most codes speak for themselves; the few that banger uses too are looked up in the guest.
@@ -131,11 +141,8 @@ Outcome run_exec(const Options& options, int signals) {
   auto ready = Clock::now() + seconds(options.connect_timeout_s);
   auto session = SshSession::connect(options.target, ready);
   if (!session) return failed(session.error().message);
-  auto channel = SshChannel::open(*session, ready);
+  auto channel = start(options, *session, ready);
   if (!channel) return failed(channel.error().message);
-  if (auto started = start(options, *session, *channel, ready); !started) {
-    return failed(started.error().message);
-  }
   auto deadline = Deadline::max();
   if (options.exec.timeout_s > 0) {
     deadline =

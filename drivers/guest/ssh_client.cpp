@@ -83,14 +83,16 @@ SshResult<RunResult> run(SshSession& session, const std::string& command, std::s
   bool ended = false;
   for (;;) {
     // A command may end without having read its input: sending then fails, and that is no error.
+    (void)channel->turn(kTurnBytes);
     auto sent = channel->finished() ? SshResult<void>{} : push_input(*channel, input, ended);
-    bool alive = channel->turn(kTurnBytes);
+    bool alive = session.alive();
     keep(channel->out(), result.out, limit, result.truncated);
     keep(channel->err(), result.err, limit, result.truncated);
     if (channel->finished() && channel->end()) break;
     if (!alive || channel->closed())
       return std::unexpected(session.error(SshFault::lost, "the connection was lost"));
     if (!sent && !channel->finished()) return std::unexpected(std::move(sent).error());
+    if (!input.empty() && channel->writable()) continue;  // the window opened meanwhile
     if (!session.wait(deadline)) return std::unexpected(outlived());
   }
   const auto& end = *channel->end();
