@@ -1,4 +1,4 @@
-# Debian's essential packages, git and OpenSSH's server, from the mirror that this host's apt uses.
+# Debian's essential packages, apt, git and OpenSSH's server, from the mirror that this host's apt uses.
 # Environment: BANGER_DEBIAN_SUITE (default: this host's, else bookworm), BANGER_DEBIAN_PACKAGES (more of them).
 . "$(dirname "$0")/common.sh"
 steps=5
@@ -26,7 +26,7 @@ make_initrd
 
 step "packages of Debian $suite"
 printf '%s\n' "$lines" >"$out/sources.list"
-mmdebstrap --quiet --variant=essential --include="$packages" --format=tar ${proxy:+--aptopt="Acquire::http::Proxy \"$proxy\""} \
+mmdebstrap --quiet --variant=apt --include="$packages" --format=tar ${proxy:+--aptopt="Acquire::http::Proxy \"$proxy\""} \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
   --aptopt='Apt::Install-Recommends "false"' "$suite" "$out/rootfs.tar" - <"$out/sources.list"
