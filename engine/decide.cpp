@@ -21,7 +21,13 @@ std::string_view name_of(Refusal value) {
 std::expected<Decision, Rejection> decide(const Fleet& fleet, const HostLimits& limits,
                                           const Command& command) {
   Asked asked{fleet, limits, command};
-  return std::visit([&](const auto& ask) { return decide_on(asked, ask); }, command.ask);
+  Decided decided = std::visit([&](const auto& ask) { return decide_on(asked, ask); }, command.ask);
+  // A parked stream stands still: an event behind the one that did not fit could not be folded either, and
+  // would take a version that its stream never reached.
+  if (decided) {
+    std::erase_if(decided->events, [&](const NewEvent& each) { return fleet.parked.contains(each.stream); });
+  }
+  return decided;
 }
 
 }  // namespace banger

@@ -30,6 +30,9 @@ Decided decide_on(const Asked& asked, const MakeImage& make) {
 Decided decide_on(const Asked& asked, const DeleteImage& remove) {
   auto id = resolve_image(asked.fleet, remove.image);
   if (!id) return std::unexpected(id.error());
+  if (auto parked = asked.fleet.parked.find(stream_of(*id)); parked != asked.fleet.parked.end()) {
+    return refuse_parked("image " + remove.image, parked->second);
+  }
   const Image& image = asked.fleet.images.at(*id);
   if (image.state == ImageState::kDeleting) return Decision{stream_of(*id), {}};
   for (const auto& [vm_id, vm] : asked.fleet.vms) {

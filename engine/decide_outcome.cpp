@@ -63,7 +63,9 @@ Decided decide_on(const Asked& asked, const ReportPortBusy& report) {
     if (forward.host_port == report.port && forward.allocated) guest_port = forward.guest_port;
   }
   std::vector<std::uint16_t> taken{report.port};
-  std::uint16_t port = guest_port == 0 ? std::uint16_t{0} : allocate_port(asked, taken);
+  // Each attempt is a new fence with a deadline of its own, so the attempts need a bound of theirs.
+  bool late = elapsed_ms(vm->changed_at_ns, asked.command.time_ns) >= vm->start_timeout_ms;
+  std::uint16_t port = guest_port == 0 || late ? std::uint16_t{0} : allocate_port(asked, taken);
   if (port == 0) {
     return outcome(*vm, VmStartFailed{vm->incarnation, StartStage::kPorts,
                                       "host port " + std::to_string(report.port) +
@@ -129,6 +131,8 @@ Decided decide_on(const Asked& asked, const ReportTearDownFailed& report) {
 
 Decided decide_on(const Asked& asked, const ReportHost& report) {
   Decision decision{kHostStream, {}};
+  // Parked, it cannot say which boot this is, and every start would look like one. Then looking settles it.
+  if (asked.fleet.parked.contains(kHostStream)) return decision;
   if (asked.fleet.host.boot != report.boot) {
     decision.events.push_back({kHostStream, HostBooted{report.boot, report.kernel_release}});
     // Rule 5: a new boot voids every handle. What was starting, stopping or being deleted goes on by itself:

@@ -44,6 +44,9 @@ struct Asked {
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportDaemonStopped& report);
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportDrift& report);
 
+// The refusal of everything about a stream that stopped at an event that did not fit.
+[[nodiscard]] std::unexpected<Rejection> refuse_parked(std::string_view what, const Parked& parked);
+
 // The VM that an intent names, unless its stream is parked.
 [[nodiscard]] std::expected<const VmRuntime*, Rejection> vm_to_change(const Fleet& fleet,
                                                                       std::string_view reference);

@@ -80,6 +80,7 @@ struct FoldVm {
     if (!up) return "the VM is " + std::string(name_of(vm.state));
     begin_intent(vm, envelope);
     enter(vm, VmState::kStopping, envelope);
+    vm.ready = false;  // it may answer for a while yet, but nobody is to rely on it
     vm.stop_mode = e.mode;
     vm.stop_timeout_ms = e.timeout_ms;
     vm.then_start = e.then_start;

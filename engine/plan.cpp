@@ -8,6 +8,20 @@ namespace {
 // What one look says of one VM's process.
 enum class Presence { kAbsent, kRight, kUnknown };
 
+// The one effect that a state has use for; what else is under way has been overtaken.
+std::string_view effect_of(VmState state) {
+  switch (state) {
+    case VmState::kStarting: return "spawn_vmm";
+    case VmState::kRunning: return "await_guest";
+    case VmState::kStopping: return "stop_vmm";
+    case VmState::kDeleting: return "tear_down_vm";
+    case VmState::kCreated:
+    case VmState::kStopped:
+    case VmState::kError: return {};
+  }
+  return {};
+}
+
 struct Planner {
   const Fleet& fleet;
   const Observation& observation;
@@ -24,14 +38,14 @@ struct Planner {
     return std::ranges::any_of(under_way(subject), [&](const InFlight& e) { return e.effect == effect; });
   }
 
-  // Cancels what was begun for an overtaken intent. True while anything but AwaitGuest is under way: two
+  // Cancels what was begun for an overtaken intent, or outlived its state's deadline. True while anything but AwaitGuest is under way: two
   // effects on one VM's process never overlap.
   bool busy(const VmRuntime& vm) {
     StreamId subject = stream_of(vm.id);
-    bool awaits_guest = vm.state == VmState::kRunning;
+    std::string_view wanted = effect_of(vm.state);
     bool busy = false;
     for (const InFlight& effect : under_way(subject)) {
-      bool overtaken = effect.fence != vm.fence || (effect.effect == "await_guest" && !awaits_guest);
+      bool overtaken = effect.fence != vm.fence || effect.effect != wanted;
       if (overtaken && !effect.cancelling && effect.effect != "kill_stray") {
         result.effects.push_back(CancelEffects{subject, effect.fence});
       }

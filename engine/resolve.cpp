@@ -45,14 +45,18 @@ std::expected<ImageId, Rejection> resolve_image(const Fleet& fleet, std::string_
   return resolve<ImageId>(fleet.image_names, fleet.images, reference, "image", "bangerctl image ls");
 }
 
+std::unexpected<Rejection> refuse_parked(std::string_view what, const Parked& parked) {
+  std::string sequence = std::to_string(parked.sequence);
+  return refuse(Refusal::kParked,
+                std::string(what) + " is parked at event " + sequence + ": " + parked.reason,
+                "see `bangerctl events show " + sequence + "`");
+}
+
 std::expected<const VmRuntime*, Rejection> vm_to_change(const Fleet& fleet, std::string_view reference) {
   auto id = resolve_vm(fleet, reference);
   if (!id) return std::unexpected(id.error());
   if (auto parked = fleet.parked.find(stream_of(*id)); parked != fleet.parked.end()) {
-    return refuse(Refusal::kParked,
-                  "VM " + std::string(reference) + " is parked at event " +
-                      std::to_string(parked->second.sequence) + ": " + parked->second.reason,
-                  "see `bangerctl events show " + std::to_string(parked->second.sequence) + "`");
+    return refuse_parked("VM " + std::string(reference), parked->second);
   }
   return fleet.vm(*id);
 }
