@@ -11,6 +11,13 @@ namespace {
 // Close together while a guest boots; then seldom, for one that may never come up.
 std::uint64_t retry_ms(std::uint64_t attempts) { return attempts < 600 ? 50 : 1000; }
 
+// How long to be silent with one connection: growing, because a slow guest meets all that were given up before it
+// listened, and its sshd counts them against its limit of clients that have not logged in.
+std::uint64_t patience_ms(std::uint64_t attempts) {
+  constexpr std::uint64_t kFirst = 500, kLongest = 5000;
+  return attempts > 4 ? kLongest : std::min(kFirst << (attempts - 1), kLongest);
+}
+
 }  // namespace
 
 GuestWait::GuestWait(uv::Loop& loop, std::uint16_t port, std::function<void()> ready)
@@ -33,7 +40,7 @@ void GuestWait::attempt() {
   if (!poll) return again();
   poll_.emplace(std::move(*poll));
   poll_->set(uv::kReadable);
-  timer_.start_once(static_cast<std::uint64_t>(guest::BannerProbe::kAttemptTimeout.count()));
+  timer_.start_once(patience_ms(attempts_));
 }
 
 void GuestWait::readable() {

@@ -120,8 +120,10 @@ void Runtime::observed(Observation observation) {
   if (again) observe();
 }
 
-void Runtime::hint() {
-  if (started_ && !stopping_) observe();
+void Runtime::notice(Ask outcome) {
+  if (!started_ || stopping_) return;  // the next start sees it
+  report(std::move(outcome), "driver");
+  observe();  // where one thing changed by itself, more may have
 }
 
 void Runtime::tick() {

@@ -70,8 +70,8 @@ class Runtime {
   void submit(Request request, std::function<void(Answer)> answer);
   // Once everything that is known now is durable: how reads stay behind nothing that could be lost.
   void when_durable(std::function<void()> then);
-  // The host changed, somebody thinks: look now.
-  void hint();
+  // What a driver saw happen by itself: a VMM that ended.
+  void notice(Ask outcome);
 
   // From the log's writer, by way of the loop: everything up to here is on disk.
   void on_durable(log::Durable durable);

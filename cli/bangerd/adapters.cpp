@@ -1,0 +1,69 @@
+#include "cli/bangerd/adapters.h"
+
+#include <sys/random.h>
+
+#include <ctime>
+
+#include "drivers/observe/native.h"
+#include "events/assert.h"
+
+namespace banger::bangerd {
+namespace {
+
+std::int64_t read_clock_ns(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+std::int64_t SystemClock::wall_ns() { return read_clock_ns(CLOCK_REALTIME); }
+
+std::uint64_t SystemClock::monotonic_us() {
+  return static_cast<std::uint64_t>(read_clock_ns(CLOCK_MONOTONIC)) / 1000;
+}
+
+std::uint64_t SystemEntropy::next() {
+  if (left_ == 0) {
+    ssize_t got = ::getrandom(buffer_.data(), sizeof buffer_, 0);
+    BANGER_ASSERT(got == sizeof buffer_);
+    left_ = buffer_.size();
+  }
+  return buffer_[--left_];
+}
+
+TimerId LoopTimers::after(std::uint64_t delay_ms, std::function<void()> fire) {
+  TimerId id = next_++;
+  auto timer = std::make_unique<uv::Timer>(loop_, [this, id, fire = std::move(fire)] {
+    auto run = fire;  // erasing destroys what is being called
+    timers_.erase(id);
+    run();
+  });
+  timer->start_once(delay_ms);
+  timers_[id] = std::move(timer);
+  return id;
+}
+
+Status StoredLog::read(Sequence from, const std::function<bool(const log::Frame&)>& visit) {
+  constexpr std::size_t kPageBytes = 8 << 20;
+  bool go_on = true;
+  while (go_on && from <= head()) {
+    auto next = log_.read(from, kPageBytes, [&](const log::Frame& frame) { return go_on = visit(frame); });
+    if (!next) return std::unexpected(next.error());
+    from = *next;
+  }
+  return {};
+}
+
+void NativeObserver::observe(std::function<void(Observation)> done) {
+  auto submitted = pool_.submit(
+      [&config = config_] { return observe::observe_native(config.layout, config.boot, config.where); },
+      [passing = passing_, done](Observation observation) {
+        passing(observation);
+        done(std::move(observation));
+      });
+  BANGER_ASSERT(submitted);  // the runtime has one look under way at most, and the pool is for looks alone
+}
+
+}  // namespace banger::bangerd

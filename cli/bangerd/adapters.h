@@ -1,0 +1,85 @@
+// The runtime's ports on libuv, the kernel and the event log: each a few lines, and no decision in any.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "drivers/effects/host_effects.h"
+#include "drivers/uv/timer.h"
+#include "drivers/uv/worker_pool.h"
+#include "engine/ports.h"
+#include "events/log/event_log.h"
+
+namespace banger::bangerd {
+
+class SystemClock : public Clock {
+ public:
+  [[nodiscard]] std::int64_t wall_ns() override;
+  [[nodiscard]] std::uint64_t monotonic_us() override;
+};
+
+// getrandom(2), a buffer at a time.
+class SystemEntropy : public Entropy {
+ public:
+  [[nodiscard]] std::uint64_t next() override;
+
+ private:
+  std::array<std::uint64_t, 32> buffer_{};  // getrandom gives up to 256 bytes whole, or fails
+  std::size_t left_ = 0;
+};
+
+class LoopTimers : public Timers {
+ public:
+  explicit LoopTimers(uv::Loop& loop) : loop_(loop) {}
+  [[nodiscard]] TimerId after(std::uint64_t delay_ms, std::function<void()> fire) override;
+  void cancel(TimerId timer) override { timers_.erase(timer); }
+
+ private:
+  uv::Loop& loop_;
+  TimerId next_ = 1;
+  std::map<TimerId, std::unique_ptr<uv::Timer>> timers_;
+};
+
+class StoredLog : public LogPort {
+ public:
+  explicit StoredLog(log::EventLog& log) : log_(log) {}
+  log::Ticket append(log::AppendRequest request) override { return log_.append(std::move(request)); }
+  [[nodiscard]] Sequence head() override { return log_.head().sequence; }
+  [[nodiscard]] Result<std::optional<log::CommandRecord>> find_command(CommandId id) override {
+    return log_.find_command(id);
+  }
+  [[nodiscard]] Status read(Sequence from, const std::function<bool(const log::Frame&)>& visit) override;
+  [[nodiscard]] Status rows(std::string_view projection, std::uint32_t version,
+                            const log::EventLog::RowVisitor& visit) override {
+    return log_.rows(projection, version, visit);
+  }
+  [[nodiscard]] Result<std::optional<std::string>> row(std::string_view projection, std::uint32_t version,
+                                                       std::string_view key) override {
+    return log_.row(projection, version, key);
+  }
+  [[nodiscard]] Result<Sequence> checkpoint(std::string_view projection, std::uint32_t version) override {
+    return log_.checkpoint(projection, version);
+  }
+  [[nodiscard]] Result<std::vector<log::Interned>> interned(std::uint8_t table) override {
+    return log_.interned(table);
+  }
+
+ private:
+  log::EventLog& log_;
+};
+
+// Looks on a worker thread. `passing` sees each look on the loop before the runtime does.
+class NativeObserver : public Observer {
+ public:
+  NativeObserver(uv::WorkerPool& pool, const effects::HostConfig& config,
+                 std::function<void(const Observation&)> passing)
+      : pool_(pool), config_(config), passing_(std::move(passing)) {}
+  void observe(std::function<void(Observation)> done) override;
+
+ private:
+  uv::WorkerPool& pool_;
+  const effects::HostConfig& config_;
+  std::function<void(const Observation&)> passing_;
+};
+
+}  // namespace banger::bangerd

@@ -1,0 +1,34 @@
+// What an operator may set, from a TOML file and the command line. An error names file, line and key; a key that
+// is not known is an error, because a misspelt one would silently be nothing.
+#pragma once
+
+#include <string>
+
+#include "drivers/effects/host_config.h"
+#include "engine/command.h"
+#include "events/result.h"
+
+namespace banger::bangerd {
+
+struct Config {
+  std::string data_dir;
+  std::string socket;
+  std::string file;  // where this was read from; empty where there was none
+  std::string log_level = "info";
+  std::string vmm_program = "qemu-system-x86_64";
+  effects::AccelChoice accel = effects::AccelChoice::kAuto;
+  std::uint64_t tick_ms = 5'000;
+  std::uint64_t exec_grace_ms = 10'000;
+  std::uint64_t console_bytes = 4 << 20;
+  std::uint64_t low_water_mib = 256;
+  std::uint64_t ballast_mib = 64;
+  std::uint64_t idle_ms = 60'000;
+  HostLimits limits;
+};
+
+// Takes the file's settings over those in `config`. A missing file is an error only if it `must_exist`.
+[[nodiscard]] Status read_config(const std::string& path, bool must_exist, Config& config);
+// The same from text; `path` is for messages.
+[[nodiscard]] Status parse_config(std::string_view text, const std::string& path, Config& config);
+
+}  // namespace banger::bangerd

@@ -1,0 +1,173 @@
+#include "cli/bangerd/daemon.h"
+
+#include <pwd.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <mutex>
+
+#include "cli/bangerd/adapters.h"
+#include "cli/bangerd/service.h"
+#include "drivers/observe/process.h"
+#include "drivers/rpc/control_server.h"
+#include "drivers/rpc/kj_loop.h"
+#include "drivers/uv/signal_watcher.h"
+
+namespace banger::bangerd {
+namespace {
+
+// Durability comes from the writer's thread, often; the loop needs to hear of the latest only.
+class DurabilityRelay {
+ public:
+  explicit DurabilityRelay(uv::Loop& loop) : loop_(loop) {}
+
+  void told(log::Durable durable) {  // any thread
+    std::lock_guard lock(mutex_);
+    latest_ = durable;
+    if (!std::exchange(posted_, true)) loop_.post([this] { deliver(); });
+  }
+  void listen(Runtime* runtime) { runtime_ = runtime; }
+
+ private:
+  void deliver() {
+    log::Durable durable;
+    {
+      std::lock_guard lock(mutex_);
+      durable = latest_;
+      posted_ = false;
+    }
+    if (runtime_) runtime_->on_durable(durable);
+  }
+
+  uv::Loop& loop_;
+  std::mutex mutex_;
+  log::Durable latest_;
+  bool posted_ = false;
+  Runtime* runtime_ = nullptr;
+};
+
+// A failed append or sync: what it left behind is only known once the log is opened again. Nothing is cleaned up.
+[[noreturn]] void die_of_log(const Error& error) {
+  spdlog::critical("the event log failed, and the daemon stops: {}", error.message);
+  spdlog::shutdown();
+  ::_exit(70);
+}
+
+Actor self() {
+  const passwd* entry = ::getpwuid(::geteuid());
+  return {::geteuid(), entry ? entry->pw_name : std::to_string(::geteuid()), ""};
+}
+
+Result<RuntimeOptions> runtime_options(const Config& config) {
+  auto boot = observe::boot_id();
+  if (!boot) return std::unexpected(boot.error());
+  auto kernel = observe::kernel_release();
+  if (!kernel) return std::unexpected(kernel.error());
+  return RuntimeOptions{.limits = config.limits,
+                        .self = self(),
+                        .boot = *boot,
+                        .kernel_release = *kernel,
+                        .version = BANGER_VERSION,
+                        .tick_ms = config.tick_ms,
+                        .exec_grace_ms = config.exec_grace_ms};
+}
+
+effects::HostConfig host_config(const Config& config, const Layout& layout, BootId boot) {
+  effects::HostConfig host{.layout = layout,
+                           .boot = boot,
+                           .vmm_program = config.vmm_program,
+                           .accel = config.accel,
+                           .console_bytes = config.console_bytes};
+  host.where.vmm_programs.push_back(config.vmm_program);
+  return host;
+}
+
+Result<std::unique_ptr<log::EventLog>> open_log(const Config& config, const Layout& layout, DurabilityRelay& relay) {
+  return log::EventLog::open({.paths = {layout.log_dir(), layout.anchor_dir()},
+                              .on_durable = [&relay](log::Durable durable) { relay.told(durable); },
+                              .on_failure = die_of_log,
+                              .low_water_bytes = config.low_water_mib << 20,
+                              .ballast_bytes = config.ballast_mib << 20});
+}
+
+}  // namespace
+
+Status serve(const Config& config, const Layout& layout, const std::function<void()>& serving) {
+  SystemClock clock;
+  SystemEntropy entropy;
+  auto options = runtime_options(config);
+  if (!options) return std::unexpected(options.error());
+  auto images = image::ImageStore::open(layout.images_dir());
+  if (!images) return std::unexpected(images.error());
+
+  uv::Loop loop;
+  rpc::KjLoop kj(loop);
+  DurabilityRelay relay(loop);
+  auto log = open_log(config, layout, relay);
+  if (!log) return std::unexpected(log.error());
+  StoredLog stored(**log);
+  auto store = load_store(stored);
+  if (!store) return std::unexpected(store.error());
+
+  const effects::HostConfig host = host_config(config, layout, options->boot);
+  effects::Accelerator accelerator(config.accel, layout.data_dir);
+  observe::HandleCache handles(layout);
+  LoopTimers timers(loop);
+  auto eyes = std::make_unique<uv::WorkerPool>(loop, 1);
+  auto quick = std::make_unique<uv::WorkerPool>(loop, 4, 65'536);
+  auto slow = std::make_unique<uv::WorkerPool>(loop, 1);
+  std::unique_ptr<Runtime> runtime;
+  auto effects = std::make_unique<effects::HostEffects>(
+      loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles},
+      [&runtime](Ask outcome) { runtime->notice(std::move(outcome)); });
+  NativeObserver observer(*eyes, host, [&runtime, &effects](const Observation& observation) {
+    if (effects && runtime) effects->saw(observation, runtime->fleet());
+  });
+  runtime = std::make_unique<Runtime>(Ports{clock, entropy, timers, stored, observer, *effects}, *options,
+                                      *std::move(store));
+  relay.listen(runtime.get());
+
+  auto stop = [&runtime, &loop, stopping = false]() mutable {
+    if (std::exchange(stopping, true)) return;
+    spdlog::info("stopping; VMs go on");
+    runtime->stop([&loop] { loop.stop(); });
+  };
+  std::function<void()> stop_once = stop;
+  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator,
+                                                        *slow, clock.wall_ns(), [&stop_once] { stop_once(); }});
+  auto server = rpc::Server::listen(
+      loop, config.socket, {.idle_ms = config.idle_ms},
+      [&service](const rpc::Client& client) { return rpc::make_control(*service, client); },
+      [](std::string_view line) { spdlog::warn("{}", line); });
+  if (!server) return std::unexpected(server.error());
+  auto signals = uv::SignalWatcher::open(loop, {SIGTERM, SIGINT}, [&stop_once](int) { stop_once(); });
+  if (!signals) return std::unexpected(signals.error());
+  uv::Timer water(loop, [&runtime, &log] {
+    auto low = (*log)->low_water();
+    if (low && *low != runtime->low_water()) spdlog::warn("disk space is {}", *low ? "low" : "enough again");
+    if (low) runtime->set_low_water(*low);
+  });
+  water.start_every(config.tick_ms);
+
+  runtime->start();
+  spdlog::info("bangerd {} serves {} on {}", BANGER_VERSION, layout.data_dir, config.socket);
+  serving();
+  loop.run();
+
+  // Clients first, then what acts on the host, then the runtime, and the log last: its anchor is exact after this.
+  server->stop();
+  service.reset();
+  effects.reset();
+  eyes.reset();
+  quick.reset();
+  slow.reset();
+  loop.drain();
+  relay.listen(nullptr);
+  runtime.reset();
+  auto closed = (*log)->shutdown();
+  spdlog::info("stopped");
+  return closed;
+}
+
+}  // namespace banger::bangerd

@@ -1,0 +1,89 @@
+// bangerd: reads its configuration, takes the data directory, and serves. See daemon.h for the parts.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/systemd_sink.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <thread>
+
+#include "cli/bangerd/daemon.h"
+#include "cli/common/paths.h"
+
+namespace {
+
+using namespace banger;
+
+constexpr int kUsage = 2;
+
+// To the journal with its fields where systemd runs us, else plain lines on stderr.
+void set_up_logging(const std::string& level) {
+  std::shared_ptr<spdlog::logger> logger;
+  if (std::getenv("JOURNAL_STREAM")) {
+    logger = std::make_shared<spdlog::logger>("bangerd", std::make_shared<spdlog::sinks::systemd_sink_mt>("bangerd"));
+  } else {
+    logger = std::make_shared<spdlog::logger>("bangerd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%fZ %l %v", spdlog::pattern_time_type::utc);
+  }
+  logger->set_level(spdlog::level::from_str(level));
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(logger);
+}
+
+// What this machine has bounds what a VM may ask for, unless the configuration says otherwise.
+void limit_to_host(HostLimits& limits) {
+  auto mib = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) >> 20;
+  if (limits.max_memory_mib == 0) limits.max_memory_mib = mib;
+  if (limits.max_disk_mib == 0) limits.max_disk_mib = 16ull << 20;  // 16 TiB: sparse, and bounded all the same
+}
+
+// Whoever started us waits for this line: "ready", or "error: ..." as our last.
+void tell_starter(int fd, const std::string& line) {
+  if (fd < 0) return;
+  std::string text = line + "\n";
+  [[maybe_unused]] ssize_t written = ::write(fd, text.data(), text.size());
+  ::close(fd);
+}
+
+int refuse_to_start(int ready_fd, const Error& error, int code) {
+  std::fprintf(stderr, "bangerd: %s\n", error.message.c_str());
+  tell_starter(ready_fd, "error: " + error.message);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto defaults = cli::default_paths();
+  bangerd::Config config{.data_dir = defaults.data_dir, .socket = defaults.socket};
+  std::string config_file, data_dir, socket;
+  int ready_fd = -1;
+  CLI::App app{"bangerd: keeps VMs as the event log says they should be"};
+  app.add_option("--config", config_file, "configuration (default " + defaults.config_file + ", if it is there)");
+  app.add_option("--data-dir", data_dir, "where everything is kept (default " + defaults.data_dir + ")");
+  app.add_option("--socket", socket, "where clients connect (default " + defaults.socket + ")");
+  app.add_option("--ready-fd", ready_fd, "write 'ready' or an error to this descriptor");
+  app.set_version_flag("--version", std::string("bangerd ") + BANGER_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+
+  ::umask(077);
+  auto read = bangerd::read_config(config_file.empty() ? defaults.config_file : config_file, !config_file.empty(), config);
+  if (!read) return refuse_to_start(ready_fd, read.error(), kUsage);
+  if (!data_dir.empty()) config.data_dir = cli::absolute_path(data_dir);
+  if (!socket.empty()) config.socket = cli::absolute_path(socket);
+  limit_to_host(config.limits);
+  set_up_logging(config.log_level);
+
+  const Layout layout{config.data_dir};
+  auto lock = bangerd::take_data_dir(layout);
+  if (!lock) return refuse_to_start(ready_fd, lock.error(), 1);
+  auto ended = bangerd::serve(config, layout, [ready_fd] { tell_starter(ready_fd, "ready"); });
+  if (!ended) return refuse_to_start(ready_fd, ended.error(), 1);
+  return 0;
+}
