@@ -45,6 +45,10 @@ template <class Struct, class Read>
   }
 }
 
+// Whole, with any NUL in it: what capnp makes of a std::string by itself ends at the first one.
+[[nodiscard]] inline capnp::Text::Reader as_text(const std::string& text) {
+  return {text.c_str(), text.size()};
+}
 [[nodiscard]] inline std::string text_of(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
 
 }  // namespace banger

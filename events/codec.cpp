@@ -14,9 +14,9 @@ void write_payload(Payload::Builder out, const Event& event) {
       Overloaded{
           [&](const VmCreated& e) {
             auto to = out.initVmCreated();
-            to.setName(e.name);
+            to.setName(as_text(e.name));
             to.setImage(e.image.value);
-            to.setImageName(e.image_name);
+            to.setImageName(as_text(e.image_name));
             write_settings(to.initSettings(), e.settings);
             to.setSshPort(e.ssh_port);
             to.setRemoveAfterExec(e.remove_after_exec);
@@ -54,7 +54,7 @@ void write_payload(Payload::Builder out, const Event& event) {
             auto to = out.initVmStartFailed();
             to.setIncarnation(e.incarnation);
             to.setStage(number(e.stage));
-            to.setMessage(e.message);
+            to.setMessage(as_text(e.message));
           },
           [&](const VmStopped& e) {
             auto to = out.initVmStopped();
@@ -64,7 +64,7 @@ void write_payload(Payload::Builder out, const Event& event) {
           [&](const VmDied& e) {
             auto to = out.initVmDied();
             to.setIncarnation(e.incarnation);
-            to.setReason(e.reason);
+            to.setReason(as_text(e.reason));
           },
           [&](const VmHostRebooted& e) { out.initVmHostRebooted().setIncarnation(e.incarnation); },
           [&](const VmDeleted&) { out.setVmDeleted(); },
@@ -74,14 +74,14 @@ void write_payload(Payload::Builder out, const Event& event) {
             to.setBusyPort(e.busy_port);
             to.setHostPort(e.host_port);
           },
-          [&](const VmTearDownStalled& e) { out.initVmTearDownStalled().setMessage(e.message); },
+          [&](const VmTearDownStalled& e) { out.initVmTearDownStalled().setMessage(as_text(e.message)); },
           [&](const DriftCorrected& e) {
             auto to = out.initDriftCorrected();
             to.setResource(number(e.resource));
             to.setCondition(number(e.condition));
             to.setAction(number(e.action));
-            to.setDerivedName(e.derived_name);
-            to.setWhy(e.why);
+            to.setDerivedName(as_text(e.derived_name));
+            to.setWhy(as_text(e.why));
           },
           [&](const ExecStarted& e) {
             auto to = out.initExecStarted();
@@ -98,9 +98,9 @@ void write_payload(Payload::Builder out, const Event& event) {
           },
           [&](const ImageRequested& e) {
             auto to = out.initImageRequested();
-            to.setName(e.name);
+            to.setName(as_text(e.name));
             to.setSource(number(e.source));
-            to.setRecipe(e.recipe);
+            to.setRecipe(as_text(e.recipe));
           },
           [&](const ImageReady& e) {
             auto to = out.initImageReady();
@@ -108,16 +108,16 @@ void write_payload(Payload::Builder out, const Event& event) {
             to.setVirtualBytes(e.virtual_bytes);
             to.setDiskBytes(e.disk_bytes);
           },
-          [&](const ImageFailed& e) { out.initImageFailed().setMessage(e.message); },
+          [&](const ImageFailed& e) { out.initImageFailed().setMessage(as_text(e.message)); },
           [&](const ImageDeleteRequested&) { out.setImageDeleteRequested(); },
           [&](const ImageDeleted&) { out.setImageDeleted(); },
           [&](const HostBooted& e) {
             auto to = out.initHostBooted();
             to.setBootHi(e.boot.hi);
             to.setBootLo(e.boot.lo);
-            to.setKernelRelease(e.kernel_release);
+            to.setKernelRelease(as_text(e.kernel_release));
           },
-          [&](const DaemonStarted& e) { out.initDaemonStarted().setVersion(e.version); },
+          [&](const DaemonStarted& e) { out.initDaemonStarted().setVersion(as_text(e.version)); },
           [&](const DaemonStopped&) { out.setDaemonStopped(); },
       },
       event);
@@ -133,9 +133,9 @@ std::string personal_bytes(const Event& event, const Salt& salt) {
   out.setSalt({salt.data(), salt.size()});
   if (exec) {
     auto argv = out.initArgv(static_cast<unsigned>(exec->argv.size()));
-    for (unsigned i = 0; i < argv.size(); ++i) argv.set(i, exec->argv[i]);
+    for (unsigned i = 0; i < argv.size(); ++i) argv.set(i, as_text(exec->argv[i]));
   }
-  if (image) out.setPath(image->path);
+  if (image) out.setPath(as_text(image->path));
   return canonical_bytes<schema::Personal>(out);
 }
 

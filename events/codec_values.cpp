@@ -13,7 +13,7 @@ void write_settings(schema::VmSettings::Builder out, const VmSettings& settings)
   auto ports = out.initPorts(static_cast<unsigned>(settings.ports.size()));
   for (unsigned i = 0; i < ports.size(); ++i) {
     const PortForward& forward = settings.ports[i];
-    ports[i].setHostAddress(forward.host_address);
+    ports[i].setHostAddress(as_text(forward.host_address));
     ports[i].setHostPort(forward.host_port);
     ports[i].setGuestPort(forward.guest_port);
     ports[i].setProtocol(static_cast<std::uint16_t>(forward.protocol));

@@ -83,9 +83,9 @@ std::string row_bytes(const VmRuntime& vm) {
   capnp::MallocMessageBuilder message;
   auto out = message.initRoot<schema::VmRow>();
   out.setId(vm.id.value);
-  out.setName(vm.name);
+  out.setName(as_text(vm.name));
   out.setImage(vm.image.value);
-  out.setImageName(vm.image_name);
+  out.setImageName(as_text(vm.image_name));
   write_settings(out.initSettings(), vm.settings);
   out.setSshPort(vm.ssh_port);
   out.setRemoveAfterExec(vm.remove_after_exec);
@@ -104,7 +104,7 @@ std::string row_bytes(const VmRuntime& vm) {
   out.setStopMode(number(vm.stop_mode));
   out.setStopTimeoutMs(vm.stop_timeout_ms);
   out.setThenStart(vm.then_start);
-  out.setLastError(vm.last_error);
+  out.setLastError(as_text(vm.last_error));
   out.setCreatedAtNs(vm.created_at_ns);
   out.setChangedAtNs(vm.changed_at_ns);
   auto execs = out.initExecs(static_cast<unsigned>(vm.execs.size()));
@@ -119,11 +119,11 @@ std::string row_bytes(const Image& image) {
   capnp::MallocMessageBuilder message;
   auto out = message.initRoot<schema::ImageRow>();
   out.setId(image.id.value);
-  out.setName(image.name);
+  out.setName(as_text(image.name));
   out.setState(number(image.state));
   out.setSource(number(image.source));
-  out.setRecipe(image.recipe);
-  out.setPath(image.path);
+  out.setRecipe(as_text(image.recipe));
+  out.setPath(as_text(image.path));
   out.setDigest(data_of(image.digest));
   out.setVirtualBytes(image.virtual_bytes);
   out.setDiskBytes(image.disk_bytes);
@@ -132,7 +132,7 @@ std::string row_bytes(const Image& image) {
   out.setCorrelationLo(image.correlation.lo);
   out.setVersion(image.version);
   out.setLastSequence(image.last_sequence);
-  out.setLastError(image.last_error);
+  out.setLastError(as_text(image.last_error));
   out.setCreatedAtNs(image.created_at_ns);
   return canonical_bytes<schema::ImageRow>(out);
 }
@@ -142,7 +142,7 @@ std::string row_bytes(const HistoryRow& row) {
   auto out = message.initRoot<schema::HistoryRow>();
   out.setStreamKind(number(row.stream.kind));
   out.setStreamId(row.stream.id);
-  out.setName(row.name);
+  out.setName(as_text(row.name));
   out.setFirstSequence(row.first_sequence);
   out.setLastSequence(row.last_sequence);
   out.setEvents(row.events);
@@ -156,13 +156,13 @@ std::string row_bytes(const HostState& host) {
   auto out = message.initRoot<schema::HostRow>();
   out.setBootHi(host.boot.hi);
   out.setBootLo(host.boot.lo);
-  out.setKernelRelease(host.kernel_release);
-  out.setDaemonVersion(host.daemon_version);
+  out.setKernelRelease(as_text(host.kernel_release));
+  out.setDaemonVersion(as_text(host.daemon_version));
   out.setVersion(host.version);
   out.setLastSequence(host.last_sequence);
   auto reported = out.initReported(static_cast<unsigned>(host.reported.size()));
   unsigned i = 0;
-  for (const std::string& name : host.reported) reported.set(i++, name);
+  for (const std::string& name : host.reported) reported.set(i++, as_text(name));
   return canonical_bytes<schema::HostRow>(out);
 }
 
@@ -172,7 +172,7 @@ std::string row_bytes(StreamId stream, const Parked& parked) {
   out.setStreamKind(number(stream.kind));
   out.setStreamId(stream.id);
   out.setSequence(parked.sequence);
-  out.setReason(parked.reason);
+  out.setReason(as_text(parked.reason));
   return canonical_bytes<schema::ParkedRow>(out);
 }
 
