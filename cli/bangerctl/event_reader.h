@@ -1,0 +1,54 @@
+// Reads the log through the daemon: pages of stored frames, decoded here. Keeps what is interned,
+// so that each entry is sent once, and a page, so that neighbours cost one call.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "cli/bangerctl/session.h"
+#include "events/codec.h"
+
+namespace banger::ctl {
+
+class EventReader {
+ public:
+  explicit EventReader(Session& session) : session_(session) {}
+
+  // The page of events from `from` on; empty at the end of the log.
+  [[nodiscard]] Answer<std::vector<EventRecord>> page(Sequence from, std::uint32_t max_bytes);
+  // One event; an error where there is none yet.
+  [[nodiscard]] Answer<EventRecord> at(Sequence sequence);
+  // Decodes what the daemon pushed.
+  [[nodiscard]] Answer<std::vector<EventRecord>> decode_batch(schema::EventBatch::Reader batch);
+
+  // The head of the log, as of the last page.
+  [[nodiscard]] Sequence head() const { return head_; }
+
+ private:
+  Session& session_;
+  Interned interned_;
+  std::uint32_t actors_ = 0;
+  std::uint32_t boots_ = 0;
+  Sequence head_ = 0;
+  std::vector<EventRecord> kept_;
+};
+
+inline constexpr std::uint32_t kPageBytes = 512 * 1024;
+
+// Names of streams, asked for once each. Unknown ones are empty.
+class StreamNames {
+ public:
+  explicit StreamNames(Session& session) : session_(session) {}
+  [[nodiscard]] const std::string& of(StreamId stream);
+  void learn(const EventRecord& record);
+
+ private:
+  Session& session_;
+  std::map<StreamId, std::string> names_;
+};
+
+// The stream of a VM by name, id or prefix: also of one that is deleted, the last of that name.
+[[nodiscard]] Answer<StreamId> find_vm_stream(Session& session, const std::string& vm);
+[[nodiscard]] Answer<std::vector<Sequence>> stream_sequences(Session& session, StreamId stream);
+
+}  // namespace banger::ctl

@@ -1,0 +1,174 @@
+#include <CLI/CLI.hpp>
+#include <deque>
+
+#include "cli/bangerctl/event_reader.h"
+#include "cli/bangerctl/events_verbs.h"
+#include "cli/bangerctl/terminal.h"
+
+namespace banger::ctl {
+namespace {
+
+constexpr auto kPingEvery = 20 * kj::SECONDS;
+
+struct FollowOptions {
+  std::optional<std::uint64_t> since;
+  std::uint64_t limit = UINT64_MAX;
+};
+
+// What the daemon pushed and nobody has printed yet. The daemon's push is answered once it is
+// printed, so no more than it sends unanswered is ever held.
+struct Inbox {
+  explicit Inbox(Session& session) : reader(session) {}
+  EventReader reader;
+  std::deque<EventRecord> records;
+  std::optional<Failure> failure;
+  kj::Vector<kj::Own<kj::PromiseFulfiller<void>>> unanswered;
+  kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> waiting;
+
+  void wake() {
+    KJ_IF_MAYBE (waiter, waiting) {
+      (*waiter)->fulfill();
+    }
+    waiting = nullptr;
+  }
+};
+
+class Sink final : public schema::EventSink::Server {
+ public:
+  explicit Sink(std::shared_ptr<Inbox> inbox) : inbox_(std::move(inbox)) {}
+
+  kj::Promise<void> push(PushContext context) override {
+    auto records = inbox_->reader.decode_batch(context.getParams().getBatch());
+    if (records) {
+      std::ranges::move(*records, std::back_inserter(inbox_->records));
+    } else {
+      inbox_->failure = std::move(records).error();
+    }
+    auto printed = kj::newPromiseAndFulfiller<void>();
+    inbox_->unanswered.add(kj::mv(printed.fulfiller));
+    inbox_->wake();
+    return kj::mv(printed.promise);
+  }
+
+ private:
+  std::shared_ptr<Inbox> inbox_;
+};
+
+class Follower {
+ public:
+  Follower(Context& context, const FollowOptions& options)
+      : context_(context),
+        session_(context.session()),
+        options_(options),
+        names_(session_),
+        inbox_(std::make_shared<Inbox>(session_)) {}
+
+  [[nodiscard]] Answer<int> run();
+
+ private:
+  [[nodiscard]] Answer<void> subscribe();
+  [[nodiscard]] Answer<bool> print_new();
+  void wait();
+
+  Context& context_;
+  Session& session_;
+  const FollowOptions& options_;
+  StreamNames names_;
+  std::shared_ptr<Inbox> inbox_;
+  Sequence next_ = 0;
+  std::uint64_t printed_ = 0;
+  std::optional<capnp::Response<schema::Control::FollowResults>> subscription_;
+  kj::Promise<void> ping_ = kj::READY_NOW;
+};
+
+// From where we are, on whatever connection there is then: no gap, and nothing twice.
+Answer<void> Follower::subscribe() {
+  auto answer = session_.call([&](schema::Control::Client control) {
+    auto request = control.followRequest();
+    request.setFrom(next_);
+    request.setSink(kj::heap<Sink>(inbox_));
+    return request.send();
+  });
+  if (!answer) return std::unexpected(answer.error());
+  subscription_.emplace(kj::mv(*answer));
+  return {};
+}
+
+// False once enough is printed.
+Answer<bool> Follower::print_new() {
+  std::string text;
+  while (!inbox_->records.empty() && printed_ < options_.limit) {
+    const EventRecord record = std::move(inbox_->records.front());
+    inbox_->records.pop_front();
+    if (record.envelope.sequence < next_) continue;  // pushed again after a reconnect
+    next_ = record.envelope.sequence + 1;
+    names_.learn(record);
+    const std::string& name = names_.of(record.envelope.stream);
+    text += context_.json() ? dump(event_json(record, name)) + "\n" : event_line(record, name);
+    ++printed_;
+  }
+  for (auto& each : inbox_->unanswered) each->fulfill();
+  inbox_->unanswered.clear();
+  const auto done = print(text);
+  if (!done) return std::unexpected(done.error());
+  if (inbox_->failure) return std::unexpected(*inbox_->failure);
+  return printed_ < options_.limit;
+}
+
+// For new events, the end of the connection, or the time to say that we are still there.
+void Follower::wait() {
+  if (!inbox_->records.empty() || inbox_->failure) return;
+  auto arrival = kj::newPromiseAndFulfiller<void>();
+  inbox_->waiting = kj::mv(arrival.fulfiller);
+  bool lost = false;
+  const auto mark = [&lost] { lost = true; };
+  auto gone = session_.on_disconnect().then(mark, [&lost](kj::Exception&&) { lost = true; });
+  arrival.promise.exclusiveJoin(kj::mv(gone))
+      .exclusiveJoin(session_.timer().afterDelay(kPingEvery))
+      .wait(session_.io().waitScope);
+  inbox_->waiting = nullptr;
+  if (lost) {
+    ping_ = kj::READY_NOW;
+    subscription_.reset();
+    session_.drop();
+  } else {
+    ping_ = session_.control().pingRequest().send().ignoreResult().eagerlyEvaluate(
+        [](kj::Exception&&) {});
+  }
+}
+
+Answer<int> Follower::run() {
+  const auto connected = session_.connect();
+  if (!connected) return std::unexpected(connected.error());
+  next_ = options_.since.value_or(session_.info().getHeadSequence() + 1);
+  if (!context_.json()) {
+    const auto done = print(event_header());
+    if (!done) return std::unexpected(done.error());
+  }
+  while (printed_ < options_.limit) {
+    if (!session_.connected() || !subscription_) {
+      const auto subscribed = subscribe();
+      if (!subscribed) return std::unexpected(subscribed.error());
+    }
+    if (!session_.connected()) continue;
+    wait();
+    const auto more = print_new();
+    if (!more) return std::unexpected(more.error());
+    if (!*more) break;
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_follow_verb(const Verbs& verbs, CLI::App& events) {
+  auto options = std::make_shared<FollowOptions>();
+  CLI::App* verb =
+      add_verb(events, "follow", "Print events as they happen, across restarts of the daemon");
+  verb->add_option("--since", options->since, "From this sequence number on; else only new ones");
+  verb->add_option("--limit", options->limit, "End after so many");
+  add_output_option(verb, verbs.context);
+  on_chosen(verbs, verb, [options](Context& context) { return Follower(context, *options).run(); });
+}
+
+}  // namespace banger::ctl

@@ -1,0 +1,216 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/bangerctl/context.h"
+#include "cli/bangerctl/render_json.h"
+#include "cli/bangerctl/rows.h"
+#include "cli/bangerctl/sizes.h"
+#include "cli/bangerctl/table.h"
+#include "cli/bangerctl/terminal.h"
+#include "cli/bangerctl/vm_watch.h"
+#include "cli/common/paths.h"
+
+namespace banger::ctl {
+namespace {
+
+constexpr std::uint64_t kWaitMs = 20'000;
+constexpr int kGoneRounds = 120;
+
+struct ImageOptions {
+  std::string name;
+  std::string recipe;
+  std::string path;
+  std::vector<std::string> images;
+  bool detach = false;
+  bool quiet = false;
+};
+
+Answer<int> printed(std::string_view text) {
+  const auto done = print(text);
+  if (!done) return std::unexpected(done.error());
+  return kOk;
+}
+
+Answer<std::optional<Image>> image_by_id(Session& session, std::uint64_t id) {
+  const auto images = read_images(session);
+  if (!images) return std::unexpected(images.error());
+  for (const Image& image : *images) {
+    if (image.id.value == id) return image;
+  }
+  return std::nullopt;
+}
+
+// Shows what the making prints, on stderr, until it has ended one way or the other.
+Answer<Image> follow_making(Session& session, std::uint64_t id) {
+  std::uint64_t line = 0;
+  for (;;) {
+    auto answer = session.call([&](schema::Control::Client control) {
+      auto request = control.imageProgressRequest();
+      request.setImageId(id);
+      request.setFromLine(line);
+      request.setTimeoutMs(kWaitMs);
+      return request.send();
+    });
+    if (!answer) return std::unexpected(answer.error());
+    for (const auto text : answer->getLines()) note(escape({text.cStr(), text.size()}));
+    line = answer->getNextLine();
+    if (answer->getRunning()) continue;
+    auto image = image_by_id(session, id);
+    if (!image) return std::unexpected(image.error());
+    if (!*image) return failed("the image was deleted meanwhile");
+    if ((*image)->state != ImageState::kMaking) return **std::move(image);
+    // The daemon came back and has yet to take the making up again.
+    session.timer().afterDelay(200 * kj::MILLISECONDS).wait(session.io().waitScope);
+  }
+}
+
+Answer<int> make(Context& context, const ImageOptions& options) {
+  Session& session = context.session();
+  const auto accepted = submit(session, [&](schema::Intent::Builder intent) {
+    auto out = intent.initMakeImage();
+    out.setName(options.name);
+    out.setRecipe(options.recipe);
+    if (!options.path.empty()) out.setImportPath(cli::absolute_path(options.path));
+  });
+  if (!accepted) return std::unexpected(accepted.error());
+  if (!options.detach) {
+    const auto image = follow_making(session, accepted->stream.id);
+    if (!image) return std::unexpected(image.error());
+    if (image->state != ImageState::kReady) {
+      return failed("image " + image->name + " is " + std::string(name_of(image->state)) +
+                        (image->last_error.empty() ? "" : ": " + image->last_error),
+                    "bangerctl image rm " + image->name + ", and again");
+    }
+  }
+  return printed(escape(options.name) + "\n");
+}
+
+Answer<int> build(Context& context, ImageOptions options) {
+  if (options.recipe.empty()) options.recipe = options.name;
+  return make(context, options);
+}
+
+Answer<int> list(Context& context, const ImageOptions& options) {
+  const auto images = read_images(context.session());
+  if (!images) return std::unexpected(images.error());
+  if (options.quiet) {
+    std::string lines;
+    for (const Image& image : *images) lines += image.id.hex() + "\n";
+    return printed(lines);
+  }
+  if (context.json()) return printed(dump(to_json(*images)) + "\n");
+  Table table({"NAME", "STATE", "SOURCE", "SIZE", "ON DISK", "AGE", "DIGEST"});
+  const std::int64_t now = now_ns();
+  for (const Image& image : *images) {
+    const bool ready = image.state == ImageState::kReady;
+    table.add({image.name, std::string(name_of(image.state)),
+               image.source == ImageSource::kRecipe ? "recipe " + image.recipe : "import",
+               ready ? format_bytes(image.virtual_bytes) : "",
+               ready ? format_bytes(image.disk_bytes) : "", age(image.created_at_ns, now),
+               ready ? to_hex(image.digest).substr(0, 12) : ""});
+    table.tone(ready                                ? Tone::kGood
+               : image.state == ImageState::kFailed ? Tone::kBad
+                                                    : Tone::kBusy,
+               1);
+  }
+  return printed(table.text(wants_colour(1)));
+}
+
+Answer<int> show(Context& context, const ImageOptions& options) {
+  const auto image = find_image(context.session(), options.name);
+  if (!image) return std::unexpected(image.error());
+  if (context.json()) return printed(dump(to_json(*image)) + "\n");
+  const bool ready = image->state == ImageState::kReady;
+  return printed(describe({{"Name", image->name},
+                           {"Id", image->id.hex()},
+                           {"State", std::string(name_of(image->state))},
+                           {"Last error", image->last_error},
+                           {"Source", std::string(name_of(image->source))},
+                           {"Recipe", image->recipe},
+                           {"Path", image->path},
+                           {"Size", ready ? format_bytes(image->virtual_bytes) : ""},
+                           {"On disk", ready ? format_bytes(image->disk_bytes) : ""},
+                           {"Digest", ready ? to_hex(image->digest) : ""},
+                           {"Created", iso_time(image->created_at_ns)},
+                           {"Last event", std::to_string(image->last_sequence)}}));
+}
+
+Answer<void> await_gone(Session& session, std::uint64_t id) {
+  for (int round = 0; round < kGoneRounds; ++round) {
+    const auto image = image_by_id(session, id);
+    if (!image) return std::unexpected(image.error());
+    if (!*image) return {};
+    auto waited = session.call([&](schema::Control::Client control) {
+      auto request = control.awaitStreamRequest();
+      request.setStreamKind(static_cast<std::uint16_t>(StreamKind::kImage));
+      request.setStreamId(id);
+      request.setAfterSequence((*image)->last_sequence);
+      request.setTimeoutMs(1000);
+      return request.send();
+    });
+    if (!waited) return std::unexpected(waited.error());
+  }
+  return failed("the image is still being deleted", "bangerctl image ls");
+}
+
+Answer<int> remove(Context& context, const ImageOptions& options) {
+  Session& session = context.session();
+  const auto accepted = submit_each(session, options.images.size(),
+                                    [&](schema::Intent::Builder intent, std::size_t i) {
+                                      intent.setDeleteImage(options.images[i]);
+                                    });
+  int code = kOk;
+  for (std::size_t i = 0; i < accepted.size(); ++i) {
+    const auto gone = accepted[i] ? await_gone(session, accepted[i]->stream.id)
+                                  : Answer<void>(std::unexpected(accepted[i].error()));
+    if (!gone) {
+      complain(gone.error());
+      code = std::max(code, gone.error().exit);
+      continue;
+    }
+    const auto done = print(escape(options.images[i]) + "\n");
+    if (!done) return std::unexpected(done.error());
+  }
+  return code;
+}
+
+}  // namespace
+
+void add_image_verbs(const Verbs& verbs) {
+  CLI::App* noun = add_verb(verbs.app, "image", "Images that VMs boot from");
+  noun->require_subcommand(1);
+
+  auto options = std::make_shared<ImageOptions>();
+  CLI::App* verb = add_verb(*noun, "build", "Make an image from a recipe: tiny or debian");
+  verb->add_option("name", options->name, "Name of the image")->required();
+  verb->add_option("--recipe", options->recipe, "Recipe, where it is not called like the image");
+  verb->add_flag("-d,--detach", options->detach, "Do not wait");
+  on_chosen(verbs, verb, [options](Context& context) { return build(context, *options); });
+
+  options = std::make_shared<ImageOptions>();
+  verb = add_verb(*noun, "import",
+                  "Take an image from a directory with its root file system and kernel");
+  verb->add_option("name", options->name, "Name of the image")->required();
+  verb->add_option("path", options->path, "Where it lies")->required();
+  verb->add_flag("-d,--detach", options->detach, "Do not wait");
+  on_chosen(verbs, verb, [options](Context& context) { return make(context, *options); });
+
+  options = std::make_shared<ImageOptions>();
+  verb = add_verb(*noun, "ls", "List images");
+  verb->alias("list");
+  verb->add_flag("-q,--quiet", options->quiet, "Ids only");
+  add_output_option(verb, verbs.context);
+  on_chosen(verbs, verb, [options](Context& context) { return list(context, *options); });
+
+  options = std::make_shared<ImageOptions>();
+  verb = add_verb(*noun, "show", "Everything about one image");
+  verb->add_option("image", options->name, "Name, id or prefix of an id")->required();
+  add_output_option(verb, verbs.context);
+  on_chosen(verbs, verb, [options](Context& context) { return show(context, *options); });
+
+  options = std::make_shared<ImageOptions>();
+  verb = add_verb(*noun, "rm", "Delete images");
+  verb->add_option("image", options->images, "Names, ids or prefixes of ids")->required();
+  on_chosen(verbs, verb, [options](Context& context) { return remove(context, *options); });
+}
+
+}  // namespace banger::ctl

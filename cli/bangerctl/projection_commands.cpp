@@ -1,0 +1,123 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/bangerctl/context.h"
+#include "cli/bangerctl/render_json.h"
+#include "cli/bangerctl/rows.h"
+#include "cli/bangerctl/table.h"
+#include "cli/bangerctl/terminal.h"
+#include "events/capnp_bytes.h"
+#include "projections/rows.h"
+
+namespace banger::ctl {
+namespace {
+
+Answer<int> printed(std::string_view text) {
+  const auto done = print(text);
+  if (!done) return std::unexpected(done.error());
+  return kOk;
+}
+
+Answer<int> list(Context& context) {
+  auto answer = context.session().call(
+      [](schema::Control::Client control) { return control.projectionsRequest().send(); });
+  if (!answer) return std::unexpected(answer.error());
+  Json array = Json::array();
+  Table table({"NAME", "VERSION", "CHECKPOINT", "ABOUT"});
+  for (const auto each : answer->getProjections()) {
+    array.push_back({{"name", text_of(each.getName())},
+                     {"version", each.getVersion()},
+                     {"checkpoint", each.getCheckpoint()},
+                     {"about", text_of(each.getAbout())}});
+    table.add({text_of(each.getName()), std::to_string(each.getVersion()),
+               std::to_string(each.getCheckpoint()), text_of(each.getAbout())});
+  }
+  return printed(context.json() ? dump(array) + "\n" : table.text(wants_colour(1)));
+}
+
+template <class Row>
+Result<Json> as_json(const Result<Row>& row) {
+  if (!row) return std::unexpected(row.error());
+  return to_json(*row);
+}
+
+Result<Json> row_json(std::string_view projection, std::string_view bytes) {
+  if (projection == kVmRuntime.name) return as_json(parse_vm_row(bytes));
+  if (projection == kImages.name) return as_json(parse_image_row(bytes));
+  if (projection == kHistory.name) return as_json(parse_history_row(bytes));
+  if (projection == kHost.name) return as_json(parse_host_row(bytes));
+  if (projection == kParkedStreams.name) {
+    const auto row = parse_parked_row(bytes);
+    if (!row) return std::unexpected(row.error());
+    return to_json(row->first, row->second);
+  }
+  return fail("this bangerctl does not know the rows of projection '" + std::string(projection) +
+              "'");
+}
+
+// Nested objects become "settings.vcpus".
+void flatten(const std::string& prefix, const Json& value,
+             std::vector<std::pair<std::string, std::string>>& fields) {
+  if (!value.is_object()) {
+    fields.emplace_back(prefix, value.is_string() ? value.get<std::string>()
+                                : value.is_null() ? ""
+                                                  : dump(value));
+    return;
+  }
+  for (const auto& [name, member] : value.items()) {
+    flatten(prefix.empty() ? name : prefix + "." + name, member, fields);
+  }
+}
+
+// Rows with few fields as a table, others (vm_runtime) as a block each.
+std::string as_text(const Json& rows) {
+  constexpr std::size_t kMostColumns = 10;
+  std::vector<std::vector<std::pair<std::string, std::string>>> all;
+  for (const Json& row : rows) flatten("", row, all.emplace_back());
+  if (all.empty()) return {};
+  std::string text;
+  if (all.front().size() > kMostColumns) {
+    for (const auto& fields : all) text += (text.empty() ? "" : "\n") + describe(fields);
+    return text;
+  }
+  std::vector<std::string> titles;
+  for (const auto& [name, value] : all.front()) titles.push_back(name);
+  Table table(titles);
+  for (const auto& fields : all) {
+    std::vector<std::string> cells;
+    for (const auto& [name, value] : fields) cells.push_back(value);
+    table.add(std::move(cells));
+  }
+  return table.text(wants_colour(1));
+}
+
+Answer<int> dump_projection(Context& context, const std::string& name) {
+  const auto rows = read_rows(context.session(), name);
+  if (!rows) return std::unexpected(rows.error());
+  Json array = Json::array();
+  for (const auto& [key, value] : *rows) {
+    auto row = row_json(name, value);
+    if (!row) return std::unexpected(to_failure(std::move(row).error()));
+    array.push_back(*std::move(row));
+  }
+  return printed(context.json() ? dump(array) + "\n" : as_text(array));
+}
+
+}  // namespace
+
+void add_projection_verbs(const Verbs& verbs) {
+  CLI::App* noun = add_verb(verbs.app, "projection", "Views that are folded from the log");
+  noun->require_subcommand(1);
+
+  CLI::App* verb = add_verb(*noun, "ls", "List projections");
+  verb->alias("list");
+  add_output_option(verb, verbs.context);
+  on_chosen(verbs, verb, list);
+
+  auto name = std::make_shared<std::string>();
+  verb = add_verb(*noun, "dump", "Every row of a projection, as stored");
+  verb->add_option("name", *name, "vm_runtime, images, history, host or parked")->required();
+  add_output_option(verb, verbs.context);
+  on_chosen(verbs, verb, [name](Context& context) { return dump_projection(context, *name); });
+}
+
+}  // namespace banger::ctl

@@ -1,0 +1,155 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/bangerctl/render_json.h"
+#include "cli/bangerctl/rows.h"
+#include "cli/bangerctl/sizes.h"
+#include "cli/bangerctl/table.h"
+#include "cli/bangerctl/terminal.h"
+#include "cli/bangerctl/vm_verbs.h"
+#include "cli/bangerctl/vm_watch.h"
+
+namespace banger::ctl {
+namespace {
+
+struct ListOptions {
+  bool quiet = false;
+  bool names = false;
+};
+
+Answer<int> printed(std::string_view text) {
+  const auto done = print(text);
+  if (!done) return std::unexpected(done.error());
+  return kOk;
+}
+
+Tone tone_of(VmState state) {
+  switch (state) {
+    case VmState::kRunning:
+      return Tone::kGood;
+    case VmState::kError:
+      return Tone::kBad;
+    case VmState::kStarting:
+    case VmState::kStopping:
+    case VmState::kDeleting:
+      return Tone::kBusy;
+    case VmState::kCreated:
+    case VmState::kStopped:
+      return Tone::kFaint;
+  }
+  return Tone::kPlain;
+}
+
+std::string readiness(const VmRuntime& vm) {
+  if (vm.state != VmState::kRunning) return "";
+  if (vm.ready) return "after " + format_ms(vm.ready_after_ms);
+  return vm.ready_missed ? "missed" : "not yet";
+}
+
+std::string ports_of(const VmRuntime& vm) {
+  std::string text;
+  if (vm.ssh_port != 0) text = "ssh:" + std::to_string(vm.ssh_port);
+  for (const PortForward& forward : vm.settings.ports) {
+    text += (text.empty() ? "" : ", ") + format_port(forward);
+  }
+  return text;
+}
+
+Answer<int> list(Context& context, const ListOptions& options) {
+  const auto vms = read_vms(context.session());
+  if (!vms) return std::unexpected(vms.error());
+  if (options.quiet || options.names) {
+    std::string lines;
+    for (const VmRuntime& vm : *vms)
+      lines += (options.names ? escape(vm.name) : vm.id.hex()) + "\n";
+    return printed(lines);
+  }
+  if (context.json()) return printed(dump(to_json(*vms)) + "\n");
+  Table table({"NAME", "STATE", "READY", "IMAGE", "VCPUS", "MEMORY", "DISK", "AGE", "PORTS"});
+  const std::int64_t now = now_ns();
+  for (const VmRuntime& vm : *vms) {
+    table.add({vm.name, std::string(name_of(vm.state)), readiness(vm), vm.image_name,
+               std::to_string(vm.settings.vcpus), format_mib(vm.settings.memory_mib),
+               format_mib(vm.settings.disk_mib), age(vm.created_at_ns, now), ports_of(vm)});
+    table.tone(tone_of(vm.state), 1);
+  }
+  return printed(table.text(wants_colour(1)));
+}
+
+Json view_json(const VmView& view) {
+  Json json = to_json(view.row);
+  Json details{{"dir", view.dir},
+               {"api_socket", view.api_socket},
+               {"overlay", view.overlay},
+               {"console_log", view.console_log},
+               {"handles_file", view.handles_file},
+               {"dns_name", view.dns_name},
+               {"guest_ip", view.guest_ip},
+               {"pid", view.pid == 0 ? Json(nullptr) : Json(view.pid)}};
+  add_field(details, "process_since_ns", view.process_since_ns);
+  details["disk_used_bytes"] = view.disk_used_bytes;
+  json["details"] = std::move(details);
+  return json;
+}
+
+std::string view_text(const VmView& view) {
+  const VmRuntime& vm = view.row;
+  const std::int64_t now = now_ns();
+  const bool running = vm.state == VmState::kRunning;
+  std::vector<std::pair<std::string, std::string>> fields{
+      {"Name", vm.name},
+      {"Id", vm.id.hex()},
+      {"State", std::string(name_of(vm.state)) + " for " + age(vm.changed_at_ns, now)},
+      {"Ready", running ? readiness(vm) : ""},
+      {"Last error", vm.last_error},
+      {"Image", vm.image_name + " (" + vm.image.hex() + ")"},
+      {"CPUs", std::to_string(vm.settings.vcpus)},
+      {"Memory", format_mib(vm.settings.memory_mib)},
+      {"Disk",
+       format_mib(vm.settings.disk_mib) + ", " + format_bytes(view.disk_used_bytes) + " used"},
+      {"Network", std::string(name_of(vm.settings.net))},
+      {"Ports", ports_of(vm)},
+      {"Guest address", view.guest_ip},
+      {"DNS name", view.dns_name},
+      {"Autostart", vm.settings.autostart ? "yes" : "no"},
+      {"Deleted after", vm.remove_after_exec ? "its command (--rm)" : ""},
+      {"Incarnation", std::to_string(vm.incarnation)},
+      {"Commands inside", std::to_string(vm.execs.size())},
+      {"Created", iso_time(vm.created_at_ns) + " (" + age(vm.created_at_ns, now) + ")"},
+      {"Process", view.pid == 0 ? ""
+                                : "pid " + std::to_string(view.pid) + ", since " +
+                                      iso_time(view.process_since_ns)},
+      {"Directory", view.dir},
+      {"Overlay", view.overlay},
+      {"Console log", view.console_log},
+      {"API socket", view.api_socket},
+      {"Handles", view.handles_file},
+      {"Last event",
+       std::to_string(vm.last_sequence) + " (version " + std::to_string(vm.version) + ")"}};
+  return describe(fields);
+}
+
+Answer<int> show(Context& context, const std::string& vm) {
+  const auto view = view_vm(context.session(), vm);
+  if (!view) return std::unexpected(view.error());
+  return printed(context.json() ? dump(view_json(*view)) + "\n" : view_text(*view));
+}
+
+}  // namespace
+
+void add_look_verbs(const Verbs& verbs, CLI::App& vm) {
+  auto options = std::make_shared<ListOptions>();
+  CLI::App* verb = add_verb(vm, "ls", "List VMs");
+  verb->alias("list");
+  verb->add_flag("-q,--quiet", options->quiet, "Ids only");
+  verb->add_flag("--names", options->names, "Names only");
+  add_output_option(verb, verbs.context);
+  on_chosen(verbs, verb, [options](Context& context) { return list(context, *options); });
+
+  auto name = std::make_shared<std::string>();
+  verb = add_verb(vm, "show", "Everything about one VM");
+  verb->add_option("vm", *name, "Name, id or prefix of an id")->required();
+  add_output_option(verb, verbs.context);
+  on_chosen(verbs, verb, [name](Context& context) { return show(context, *name); });
+}
+
+}  // namespace banger::ctl
