@@ -267,8 +267,10 @@ kj::Promise<void> ControlServer::follow(FollowContext context) {
     if (!call.getParams().hasSink()) return to_exception({"a follower needs a sink"});
     Hold slot = session_->follows.take();
     if (slot == nullptr) return to_exception({"this client follows too often already"});
-    call.getResults().setHandle(make_follower(session_, std::move(slot), call.getParams().getFrom(),
-                                              call.getParams().getSink()));
+    const Sequence from = call.getParams().getFrom();
+    auto sink = call.getParams().getSink();
+    call.releaseParams();
+    call.getResults().setHandle(make_follower(session_, std::move(slot), from, kj::mv(sink)));
     return kj::READY_NOW;
   });
 }
@@ -295,6 +297,8 @@ kj::Promise<void> ControlServer::verify(VerifyContext context) {
     Hold slot = session_->verifies.take();
     if (slot == nullptr) return to_exception({"this client has a verify running already"});
     auto progress = make_progress(call.getParams());
+    call.releaseParams();  // they hold the sink, too, and stay until the client lets go of the
+                           // answer
     auto pending = make_pending<VerifySummary>();
     // The slot stays with the work, which goes on without the client; the sink with the call.
     service_.verify(

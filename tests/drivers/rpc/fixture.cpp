@@ -71,22 +71,23 @@ kj::Promise<void> ProbeServer::blob(BlobContext context) {
 }
 
 ServerThread::ServerThread(ServerLimits limits, std::string refusal)
+    : ServerThread(limits,
+                   [this, refusal](const Client& client) -> Result<capnp::Capability::Client> {
+                     if (!refusal.empty()) return banger::fail(refusal);
+                     return Probe::Client(kj::heap<ProbeServer>(client, seen_));
+                   }) {}
+
+ServerThread::ServerThread(ServerLimits limits, Server::Bootstrap bootstrap)
     : path_(directory_.file("run/socket")) {
   std::promise<void> up;
-  thread_ = std::thread([this, limits, refusal, &up] {
+  thread_ = std::thread([this, limits, bootstrap = std::move(bootstrap), &up] {
     uv::Loop loop;
     KjLoop kj_loop(loop);
     std::optional<Server> server;
-    auto listening = Server::listen(
-        loop, path_, limits,
-        [this, refusal](const Client& client) -> Result<capnp::Capability::Client> {
-          if (!refusal.empty()) return banger::fail(refusal);
-          return Probe::Client(kj::heap<ProbeServer>(client, seen_));
-        },
-        [this](std::string_view line) {
-          const std::lock_guard lock(seen_.mutex);
-          seen_.log.emplace_back(line);
-        });
+    auto listening = Server::listen(loop, path_, limits, bootstrap, [this](std::string_view line) {
+      const std::lock_guard lock(seen_.mutex);
+      seen_.log.emplace_back(line);
+    });
     if (listening) server.emplace(std::move(*listening));
     loop_ = &loop;
     server_ = &server;
@@ -102,6 +103,11 @@ ServerThread::ServerThread(ServerLimits limits, std::string refusal)
 ServerThread::~ServerThread() {
   loop_->post([this] { loop_->stop(); });
   thread_.join();
+}
+
+size_t open_fds() {
+  const std::filesystem::directory_iterator entries("/proc/self/fd");
+  return static_cast<size_t>(std::distance(begin(entries), end(entries)));
 }
 
 int connect_to(const std::string& path) {
@@ -120,11 +126,11 @@ ProbeClient::ProbeClient(kj::AsyncIoContext& io, const std::string& path)
       network(*stream, 2, capnp::rpc::twoparty::Side::CLIENT),
       rpc(capnp::makeRpcClient(network)) {}
 
-Probe::Client ProbeClient::probe() {
+capnp::Capability::Client ProbeClient::bootstrap() {
   capnp::MallocMessageBuilder message(4);
   auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
   vat.setSide(capnp::rpc::twoparty::Side::SERVER);
-  return rpc.bootstrap(vat).castAs<Probe>();
+  return rpc.bootstrap(vat);
 }
 
 }  // namespace banger::rpc::test

@@ -90,6 +90,7 @@ class ProbeServer final : public Probe::Server {
 class ServerThread {
  public:
   explicit ServerThread(ServerLimits limits = {}, std::string refusal = {});
+  ServerThread(ServerLimits limits, Server::Bootstrap bootstrap);
   ~ServerThread();
 
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -131,10 +132,14 @@ struct ProbeClient {
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 
   ProbeClient(kj::AsyncIoContext& io, const std::string& path);
-  Probe::Client probe();
+  capnp::Capability::Client bootstrap();
+  Probe::Client probe() { return bootstrap().castAs<Probe>(); }
 };
 
 int connect_to(const std::string& path);
+
+// How many descriptors this process has open.
+[[nodiscard]] size_t open_fds();
 
 // Turns the client's loop until `condition`, for at most a minute.
 template <class Condition>

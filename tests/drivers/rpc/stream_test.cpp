@@ -2,23 +2,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "drivers/rpc/kj_loop.h"
 #include "drivers/rpc/promise.h"
 #include "drivers/rpc/uv_stream.h"
 #include "drivers/uv/timer.h"
-#include "tests/catch.h"
+#include "tests/drivers/rpc/fixture.h"
 
 using namespace banger;
 using namespace banger::rpc;
+using banger::rpc::test::open_fds;
 
 namespace {
-
-size_t open_fds() {
-  const std::filesystem::directory_iterator entries("/proc/self/fd");
-  return static_cast<size_t>(std::distance(begin(entries), end(entries)));
-}
 
 struct Pair {
   kj::Own<UvStream> ours;
