@@ -42,8 +42,10 @@ Result<std::string> read_all(int fd, std::size_t limit) {
     ssize_t got = ::read(fd, text.data() + used, text.size() - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno("read", errno);
-    if (got == 0) break;
+    bool more = static_cast<std::size_t>(got) == text.size() - used;
     used += static_cast<std::size_t>(got);
+    if (!more)
+      break;  // files end where a read comes short, those of /proc too; asking again costs as much
   }
   text.resize(used);
   return text;

@@ -10,7 +10,6 @@ import sys
 
 SOURCE_FOLDERS = ("cli", "drivers", "engine", "events", "projections", "tests")
 MAX_LINES = 400
-MAX_LINES_OF_TESTS = 600
 
 # The pure core: nothing but these standard headers, and our own pure folders.
 PURE_STD = {
@@ -73,9 +72,8 @@ def breaches_of_include(path, header):
 
 
 def breaches_of_source(path, lines):
-    limit = MAX_LINES_OF_TESTS if path.startswith("tests/") else MAX_LINES
-    if len(lines) > limit:
-        yield limit + 1, f"{len(lines)} lines; a file has {limit} at most"
+    if len(lines) > MAX_LINES:
+        yield MAX_LINES + 1, f"{len(lines)} lines; a file has {MAX_LINES} at most"
     for number, line in enumerate(lines, 1):
         include = INCLUDE.match(line)
         if include:
