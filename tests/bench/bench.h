@@ -1,0 +1,38 @@
+// The benchmarks that banger-bench runs, each beside its rival in the same run. A benchmark leaves
+// nothing behind: no file in its directory, no process. An Error means that it could not be run.
+#pragma once
+
+#include <string>
+
+#include "events/result.h"
+#include "tests/bench/report.h"
+
+namespace banger::bench {
+
+enum class Size {
+  kSmoke,  // just enough to see that it runs: figures mean nothing
+  kQuick,
+  kFull,
+};
+
+struct Options {
+  Size size = Size::kFull;
+  std::string dir;  // on the disk that is to be measured; short, since sockets lie below it
+
+  template <class T>
+  [[nodiscard]] T pick(T smoke, T quick, T full) const {
+    return size == Size::kSmoke ? smoke : size == Size::kQuick ? quick : full;
+  }
+};
+
+// Durable appends at the log's API for 1, 8 and 64 clients; rival: write + fdatasync of the same
+// bytes in the batches that the log made of them.
+[[nodiscard]] Status log_append(const Options& options, Report& report);
+// All events decoded and folded from the log; rival: the same from a flat file.
+[[nodiscard]] Status replay(const Options& options, Report& report);
+// `bangerctl vm ls` from start to end with a daemon running; rival: `true`.
+[[nodiscard]] Status cli_start(const Options& options, Report& report);
+// `bangerctl vm run` until the guest's first output; rival: QEMU by hand, same image, same argv.
+[[nodiscard]] Status vm_run(const Options& options, Report& report);
+
+}  // namespace banger::bench

@@ -1,0 +1,48 @@
+// The benchmarks that need no daemon run, and print what scripts/bench promises. No figure is
+// looked at: this is not the place to say what is fast.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "drivers/host/child.h"
+#include "tests/catch.h"
+#include "tests/drivers/host/temp_dir.h"
+
+using namespace banger;
+
+TEST_CASE("the log's benchmarks print one object a line and leave nothing behind") {
+  const test::TempDir dir;
+  host::ChildSpec spec;
+  spec.argv = {BANGER_BENCH, "--smoke", "--json", "--dir", dir.path(), "log_append", "replay"};
+  spec.deadline = std::chrono::minutes(4);
+  const auto ran = host::run_child(spec);
+  REQUIRE(ran);
+  INFO(ran->err);
+  REQUIRE(ran->exit_code == 0);
+
+  std::set<std::string> names;
+  std::istringstream lines(ran->out);
+  for (std::string line; std::getline(lines, line);) {
+    const auto json = nlohmann::json::parse(line);
+    names.insert(json.at("name").get<std::string>());
+    CHECK(json.at("ours").get<double>() > 0);
+    CHECK(json.at("rival").get<double>() > 0);
+    CHECK(json.at("ratio").is_number());
+    CHECK(json.at("target").is_number());
+    CHECK(json.at("met").is_boolean());
+  }
+  CHECK(names == std::set<std::string>{"append_1_client_p50_us", "append_8_clients_per_s",
+                                       "append_64_clients_per_s", "replay_events_per_s"});
+  CHECK(std::filesystem::is_empty(dir.path()));
+}
+
+TEST_CASE("a benchmark that nobody knows is refused") {
+  const test::TempDir dir;
+  host::ChildSpec spec;
+  spec.argv = {BANGER_BENCH, "--dir", dir.path(), "warp_speed"};
+  const auto ran = host::run_child(spec);
+  REQUIRE(ran);
+  CHECK(ran->exit_code != 0);
+  CHECK(ran->out.empty());
+}
