@@ -35,9 +35,13 @@ TEST_CASE("ports are allocated once each, until there are none") {
 TEST_CASE("a busy port of ours is exchanged, a busy port of the user's fails the start") {
   World world = web_in(VmState::kStarting);
   SECTION("published by banger's choice") {
+    Sequence before = world.web().fence;
     REQUIRE(told(world.doing(ReportPortBusy{kWeb, world.web().fence, kWebPort})) ==
             "vm_port_reassigned");
     CHECK(world.web().settings.ports[0].host_port != kWebPort);
+    // What the attempt with the busy port has yet to say comes too late.
+    CHECK(told(world.when(ReportSpawned{kWeb, before})) == "-");
+    CHECK(told(world.when(ReportSpawned{kWeb, world.web().fence})) == "vm_started");
     CHECK_FALSE(world.fleet.host_ports.contains(kWebPort));
     CHECK(world.fleet.host_ports.at(world.web().settings.ports[0].host_port) == kWeb);
   }
