@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdlib>
-#include <thread>
 
 #include "cli/bangerd/daemon.h"
 #include "cli/common/paths.h"
@@ -39,7 +39,8 @@ void limit_to_host(HostLimits& limits) {
   if (limits.max_disk_mib == 0) limits.max_disk_mib = 16ull << 20;  // 16 TiB: sparse, and bounded all the same
 }
 
-// Whoever started us waits for this line: "ready", or "error: ..." as our last.
+// Whoever started us waits for this line: "ready", or as our last "busy: ..." where another daemon serves the
+// directory (so it is soon to be reached), or "error: ...".
 void tell_starter(int fd, const std::string& line) {
   if (fd < 0) return;
   std::string text = line + "\n";
@@ -49,7 +50,8 @@ void tell_starter(int fd, const std::string& line) {
 
 int refuse_to_start(int ready_fd, const Error& error, int code) {
   std::fprintf(stderr, "bangerd: %s\n", error.message.c_str());
-  tell_starter(ready_fd, "error: " + error.message);
+  bool busy = error.sys_errno == EWOULDBLOCK;
+  tell_starter(ready_fd, (busy ? "busy: " : "error: ") + error.message);
   return code;
 }
 

@@ -28,13 +28,12 @@ std::int64_t began_ns(std::uint64_t start_ticks) {
   return ns(wall) - ns(boot) + since_boot;
 }
 
-Result<std::string> read_small_file(const std::string& path, Fd* keep = nullptr) {
+Result<std::string> read_small_file(const std::string& path) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return fail_errno("open " + path, errno);
   char buffer[4096];
   ssize_t got = ::pread(fd.get(), buffer, sizeof buffer, 0);
   if (got < 0) return fail_errno("read " + path, errno);
-  if (keep) *keep = std::move(fd);
   return std::string(buffer, static_cast<std::size_t>(got));
 }
 
@@ -119,19 +118,18 @@ void Service::open_exec(const rpc::Caller& caller, CommandId id, std::string_vie
     // The exec is found by the place of its event: a repeated command finds the one that it began.
     auto exec = vm ? std::ranges::find(vm->execs, result->first, &OpenExec::started) : std::vector<OpenExec>::const_iterator{};
     if (!vm || exec == vm->execs.end()) return answer(to_rpc(result), fail("it is over already"));
+    rpc::Hold lease = hold_exec(vm_id, exec->id);  // where the rest fails it is dropped, and the exec is soon lost
     const VmPaths paths = vm_paths(parts_.layout, vm_id);
     auto host_key = read_small_file(paths.host_key_public);
     if (!host_key) return answer(to_rpc(result), std::unexpected(host_key.error()));
     Fd key(::open(paths.client_key.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!key) return answer(to_rpc(result), fail_errno("open " + paths.client_key, errno));
-    answer(to_rpc(result), Exec{.exec = exec->id,
-                                .vm = vm_id,
-                                .access = {.host = "127.0.0.1",
-                                           .user = "root",
-                                           .host_key = *host_key,
-                                           .port = vm->ssh_port,
-                                           .client_key = std::move(key)},
-                                .lease = hold_exec(vm_id, exec->id)});
+    rpc::GuestAccess access{.host = "127.0.0.1",
+                            .user = "root",
+                            .host_key = *host_key,
+                            .port = vm->ssh_port,
+                            .client_key = std::move(key)};
+    answer(to_rpc(result), Exec{exec->id, vm_id, std::move(access), std::move(lease)});
   };
   parts_.runtime.submit({id, hasher.of(request), actor_of(caller), std::move(start)}, std::move(opened));
 }

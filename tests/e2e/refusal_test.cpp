@@ -27,7 +27,7 @@ TEST_CASE("bad requests are refused in one line and leave nothing") {
   Sandbox banger(kConfig);
   check_refused(banger, {"vm", "create", "--name", "a", "--image", "nowhere"}, 1, "there is no image 'nowhere'");
   banger.make_stub_image();
-  check_refused(banger, {"vm", "create", "--name", "a", "--image", "base", "--vcpus", "0"}, 1, "vcpus must be between 1");
+  check_refused(banger, {"vm", "create", "--name", "a", "--image", "base", "--vcpus", "0"}, 2, "'0' is no number of CPUs");
   check_refused(banger, {"vm", "create", "--name", "a", "--image", "base", "--memory", "10TiB"}, 1, "memory must be between");
   check_refused(banger, {"vm", "create", "--name", "a/b", "--image", "base"}, 1, "cannot be a VM's name");
   check_refused(banger, {"vm", "create", "--name", "a", "--image", "base", "--memory", "4Gibberish"}, 2, "4Gibberish");
