@@ -16,9 +16,9 @@ namespace {
 // + n. The shells keep silent about INT and PIPE, so those two codes always count as signals. Small
 // files are written by a single write(2), so a reader sees nothing or everything.
 constexpr std::string_view kWrapper = R"sh(umask 077
-f=$1/$2 limit=$3 grace=$4 tty=$5 cwd=$6 user=$7 sh=$8 launch=$9
+f=$1/$2 limit=$3 grace=$4 tty=$5 cwd=$6 user=$7 sh=$8 launch=$9 guard=${10}
 dir=$1
-shift 9
+shift 10
 die() { printf 'banger: %s\n' "$1" >&2; printf 'failed 125 %s\n' "$1" >"$f.status"; exit 125; }
 lost() { printf 'banger: %s\n' "$1" >&2; exit 125; }
 [ -d "$dir" ] || mkdir -p -- "$dir" || lost "cannot keep the state of an exec in $dir"
@@ -28,26 +28,15 @@ rm -f "$f.sh"
 trap : HUP INT QUIT TERM USR1 USR2
 trap '' PIPE
 [ -z "$user" ] || id -u "$user" >/dev/null 2>&1 || die "the guest has no user $user"
-[ "$tty" = 1 ] || command -v setsid >/dev/null || die "the guest has no setsid program"
+command -v setsid >/dev/null || die "the guest has no setsid program"
 if [ -n "$cwd" ]; then CDPATH= cd -- "$cwd" >/dev/null 2>&1 || die "cannot enter the directory $cwd"; fi
-target() { [ -s "$f.pid" ] && read -r p <"$f.pid" || return 1; [ "$tty" = 1 ] || p=-$p; }
-hit() { target && kill -s "$1" -- "$p" 2>/dev/null; }
 watchdog=
 if [ "$limit" -gt 0 ]; then
-  (
-    s=
-    trap 'kill $s; exit' TERM
-    trap '' HUP
-    sleep "$limit" & s=$!
-    wait "$s"
-    echo late >"$f.late"
-    hit TERM
-    sleep "$grace" & s=$!
-    wait "$s"
-    hit KILL
-  ) </dev/null >/dev/null 2>&1 &
+  setsid "$sh" -c "$guard" banger-exec "$f" "$limit" "$grace" "$tty" </dev/null >/dev/null 2>&1 &
   watchdog=$!
 fi
+# A bash that is called sh keeps silent about signals.
+[ -z "${BASH_VERSION-}" ] || set +o posix
 exec 3>&2 2>"$f.note"
 new=setsid
 [ "$tty" = 0 ] || new=
@@ -59,12 +48,14 @@ kind=exited
 if [ "$code" -gt 128 ] && { [ -s "$f.note" ] || [ "$code" -eq 130 ] || [ "$code" -eq 141 ]; }; then
   kind=signalled
 fi
-[ -z "$watchdog" ] || kill "$watchdog"
 if [ -e "$f.late" ]; then
   kind=timed_out code=124
-  hit KILL
+  [ "$tty" = 1 ] || { read -r p <"$f.pid" && kill -KILL "-$p"; }
 fi
 printf '%s %s\n' "$kind" "$code" >"$f.status"
+# The process first: after that it starts no sleep that the group's signal could miss. One that has hardly
+# been forked may lose the signal to this shell's own traps, and then finds the status.
+if [ -n "$watchdog" ]; then kill "$watchdog"; kill -TERM "-$watchdog"; fi
 set -- "$dir"/*.claim
 if [ $# -gt 128 ]; then
   ls -t -- "$@" | tail -n +65 | while read -r old; do
@@ -76,6 +67,28 @@ if [ $# -gt 128 ]; then
 fi
 exit "$code")sh";
 
+// In a session of its own, so that neither a terminal's signals nor the command's reach it.
+// The form of kill is the one that dash, bash and busybox agree on.
+constexpr std::string_view kGuard = R"sh(hit() {
+  [ -s "$f.pid" ] && read -r p <"$f.pid" || return
+  [ "$tty" = 1 ] || p=-$p
+  kill "-$1" "$p"
+}
+f=$1 tty=$4
+[ ! -s "$f.status" ] || exit
+sleep "$2"
+echo late >"$f.late"
+hit TERM
+sleep "$3"
+hit KILL)sh";
+
+// The leader of a terminal's session. When the connection breaks the kernel sends SIGHUP to the
+// leader only, and to the command once the leader has died: so the leader must not be the wrapper,
+// which has a status to keep and a command to wait for.
+constexpr std::string_view kLeader = R"sh(trap : INT QUIT
+"$@"
+exit)sh";
+
 // What becomes the command: it tells its own pid, and takes a signal that came before it was there.
 // setpriv (util-linux) changes the user without a fork; its su would put the command into a session
 // of its own, out of reach of a signal or of the terminal. busybox's su does neither, and its
@@ -83,7 +96,7 @@ exit "$code")sh";
 constexpr std::string_view kLaunch = R"sh(f=$1 user=$2 sh=$3
 shift 3
 echo $$ >"$f.pid"
-if [ -s "$f.signal" ]; then read -r s <"$f.signal"; rm -f "$f.signal"; kill -s "$s" $$; fi
+if [ -s "$f.signal" ]; then read -r s <"$f.signal"; rm -f "$f.signal"; kill "-$s" $$; fi
 [ -n "$user" ] || exec "$@"
 eval "HOME=~$user"
 export HOME USER="$user" LOGNAME="$user"
@@ -110,17 +123,18 @@ echo "$2" >"$f.signal"
 read -r p <"$f.pid"
 rm -f "$f.signal"
 [ "$3" = 1 ] || p=-$p
-kill -s "$2" -- "$p")sh";
+kill "-$2" "$p")sh";
 
 constexpr std::string_view kStage = R"sh(umask 077
 [ -d "${1%/*}" ] || mkdir -p -- "${1%/*}"
 cat >"$1")sh";
 
+constexpr std::string_view kName = "banger-exec";
 constexpr std::string_view kExecArgv = R"sh(exec "$@")sh";
 
 Result<std::string> script(std::string_view shell, std::string_view text,
                            std::vector<std::string> parameters) {
-  std::vector<std::string> words{std::string(shell), "-c", std::string(text), "banger-exec"};
+  std::vector<std::string> words{std::string(shell), "-c", std::string(text), std::string(kName)};
   words.insert(words.end(), parameters.begin(), parameters.end());
   auto line = quote_words(words);
   if (!line) return line;
@@ -184,10 +198,14 @@ Result<std::string> exec_command(const ExecRequest& request) {
                                       cwd,
                                       request.run_as,
                                       request.shell,
-                                      std::string(kLaunch)};
+                                      std::string(kLaunch),
+                                      std::string(kGuard)};
   auto argv = with_environment(request);
   parameters.insert(parameters.end(), argv.begin(), argv.end());
-  return script(request.shell, kWrapper, std::move(parameters));
+  if (!request.tty) return script(request.shell, kWrapper, std::move(parameters));
+  parameters.insert(parameters.begin(),
+                    {request.shell, "-c", std::string(kWrapper), std::string(kName)});
+  return script(request.shell, kLeader, std::move(parameters));
 }
 
 Result<std::string> status_command(const ExecRequest& request) {

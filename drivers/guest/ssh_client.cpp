@@ -20,10 +20,7 @@ constexpr std::string_view kUploadScript = R"sh(umask 077
 new="$1.banger-$$"
 trap 'rm -f -- "$new"' EXIT
 cat >"$new" || exit 1
-[ "$(wc -c <"$new")" -eq "$3" ] || {
-  echo "the file arrived incomplete" > &2;
-  exit 1;
-}
+[ "$(wc -c <"$new")" -eq "$3" ] || { echo "the file arrived incomplete" >&2; exit 1; }
 chmod "$2" "$new" && mv -f -- "$new" "$1")sh";
 
 void keep(std::string& from, std::string& to, size_t limit, bool& truncated) {

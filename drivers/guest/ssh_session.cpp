@@ -2,6 +2,7 @@
 
 #include <libssh/libssh.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -113,6 +114,11 @@ void SshSession::Free::operator()(ssh_session_struct* session) const {
   }
   ssh_disconnect(session);
   ssh_free(session);
+  // libssh closes a descriptor that it was given only if the connection got far enough. The inode
+  // tells whether the number is still our socket, or by now something that another thread has
+  // opened.
+  struct stat now{};
+  if (::fstat(fd, &now) == 0 && now.st_ino == inode) ::close(fd);
 }
 
 int SshSession::fd() const {
@@ -127,7 +133,9 @@ short SshSession::poll_events() const {
 bool SshSession::wait(Deadline deadline) const {
   pollfd waiting{fd(), poll_events(), 0};
   for (;;) {
-    int n = ::poll(&waiting, 1, poll_timeout(deadline));
+    int left = poll_timeout(deadline);
+    if (left == 0) return false;  // also while data keeps coming
+    int n = ::poll(&waiting, 1, left);
     if (n >= 0) return n > 0;
     if (errno != EINTR) return false;
   }
@@ -154,13 +162,19 @@ SshResult<SshSession> SshSession::connect(const SshTarget& target, Deadline dead
   if (!key) return fault(SshFault::bad_key, "the VM's private key cannot be read");
   auto fd = tcp_connect(target.host, target.port, deadline);
   if (!fd) return fault(SshFault::unreachable, std::move(fd).error().message);
-  SshSession session(ssh_new());
-  if (!session.session_ || !set_options(session.raw(), target, *fd)) {
+  struct stat socket{};
+  ssh_session made = ssh_new();
+  if (made == nullptr || ::fstat(*fd, &socket) != 0) {
     ::close(*fd);
+    if (made != nullptr) ssh_free(made);
+    return fault(SshFault::protocol, "libssh has no memory for a connection");
+  }
+  SshSession session(made);
+  session.session_.get_deleter() = {nullptr, *fd, socket.st_ino};
+  if (!set_options(session.raw(), target, *fd)) {
     return fault(SshFault::protocol, "libssh did not take the connection's options");
   }
   ssh_set_blocking(session.raw(), 0);
-  // From here on the socket is libssh's, which closes it with the session.
   auto done = exchange_keys(session, deadline);
   if (done) done = check_host_key(session, pinned);
   if (done) done = authenticate(session, key, deadline);

@@ -71,6 +71,8 @@ class SshSession {
  private:
   struct Free {
     ssh_event_struct* event;  // null until the login is through
+    int fd;                   // of the connection, and its inode
+    unsigned long inode;
     void operator()(ssh_session_struct* session) const;
   };
   explicit SshSession(ssh_session_struct* session) : session_(session) {}
