@@ -43,6 +43,11 @@ class Child {
   [[nodiscard]] pid_t pid() const { return pid_; }
   void kill(int number) const { ::kill(pid_, number); }
 
+  [[nodiscard]] bool running() const {
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return info.si_pid == 0;
+  }
   // Waits until it has ended, and leaves it a zombie.
   void await_end() const {
     siginfo_t info{};
