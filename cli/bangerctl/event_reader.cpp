@@ -50,8 +50,10 @@ Answer<std::vector<EventRecord>> EventReader::page(Sequence from, std::uint32_t 
     });
     if (!answer) return std::unexpected(answer.error());
     auto records = decode_batch(answer->getBatch());
-    // Very many new interned entries fill a batch of their own; each such batch is the last of its kind.
-    if (!records || !records->empty() || answer->getBatch().getInterned().size() == 0) return records;
+    // Very many new interned entries fill a batch of their own; each such batch is the last of its
+    // kind.
+    if (!records || !records->empty() || answer->getBatch().getInterned().size() == 0)
+      return records;
   }
 }
 

@@ -185,15 +185,18 @@ void add_event_verbs(const Verbs& verbs) {
   verb->add_option("--vm", options->vm, "Of this VM only, which may be deleted");
   verb->add_option("--kind", options->kind, "Of this kind only")
       ->check(CLI::IsMember(kinds(std::make_index_sequence<std::variant_size_v<Event>>())));
-  verb->add_option("--since", options->since, "From this sequence number on");
-  verb->add_option("--limit", options->limit, "At most so many");
+  verb->add_option("--since", options->since, "From this sequence number on")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--limit", options->limit, "At most so many")->check(CLI::NonNegativeNumber);
   verb->add_flag("-r,--reverse", options->reverse, "Newest first");
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [options](Context& context) { return list(context, *options); });
 
   auto sequence = std::make_shared<std::uint64_t>(0);
   verb = add_verb(*noun, "show", "Everything about one event");
-  verb->add_option("sequence", *sequence, "Its sequence number")->required();
+  verb->add_option("sequence", *sequence, "Its sequence number")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [sequence](Context& context) { return show(context, *sequence); });
 

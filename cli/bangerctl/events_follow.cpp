@@ -165,8 +165,9 @@ void add_follow_verb(const Verbs& verbs, CLI::App& events) {
   auto options = std::make_shared<FollowOptions>();
   CLI::App* verb =
       add_verb(events, "follow", "Print events as they happen, across restarts of the daemon");
-  verb->add_option("--since", options->since, "From this sequence number on; else only new ones");
-  verb->add_option("--limit", options->limit, "End after so many");
+  verb->add_option("--since", options->since, "From this sequence number on; else only new ones")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--limit", options->limit, "End after so many")->check(CLI::NonNegativeNumber);
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [options](Context& context) { return Follower(context, *options).run(); });
 }

@@ -197,16 +197,13 @@ std::vector<Answer<void>> watch_each(Session& session, const std::vector<Watched
 
 std::optional<Answer<void>> ready_yet(const VmRuntime* vm) {
   if (!vm) return std::nullopt;
-  if (vm->state == VmState::kRunning && vm->ready) return Answer<void>();
-  if (auto verdict = not_going_up(*vm)) return verdict;
+  // Readiness is this incarnation's only while it runs: in a restart the old one's is still there.
+  if (vm->state != VmState::kRunning) return not_going_up(*vm);
   // Without a network there is nobody to ask whether the guest is ready.
-  if (vm->ssh_port == 0) return running_yet(vm);
-  if (vm->ready_missed) {
-    return std::unexpected(start_failed(*vm, vm->name + " runs, but its guest did not answer in " +
-                                                 std::to_string(vm->ready_timeout_ms / 1000) +
-                                                 " s"));
-  }
-  return std::nullopt;
+  if (vm->ready || vm->ssh_port == 0) return Answer<void>();
+  if (!vm->ready_missed) return std::nullopt;
+  return std::unexpected(start_failed(*vm, vm->name + " runs, but its guest did not answer in " +
+                                               std::to_string(vm->ready_timeout_ms / 1000) + " s"));
 }
 
 std::optional<Answer<void>> running_yet(const VmRuntime* vm) {
