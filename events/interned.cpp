@@ -76,6 +76,7 @@ Status Interned::load(const InternedEntry& entry) {
 
 std::vector<InternedEntry> Interned::all() const {
   std::vector<InternedEntry> entries;
+  entries.reserve(actors_.size() + boots_.size());
   for (const auto& [number, actor] : actors_) {
     entries.push_back({InternTable::kActor, number, actor_bytes(actor)});
   }

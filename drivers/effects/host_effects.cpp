@@ -121,7 +121,9 @@ Status HostEffects::watch(VmId vm, Vmm vmm) {
 void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
   live_.erase(vm);
   for (const TaskPtr& task : tasks_) {
-    if (task->subject == stream_of(vm) && task->on_end) return std::exchange(task->on_end, nullptr)(std::move(end));
+    if (task->subject != stream_of(vm) || !task->on_end) continue;
+    task->stop_waiting();  // what was to make it end has no one to end any more
+    return std::exchange(task->on_end, nullptr)(std::move(end));
   }
   notice_(ReportGone{vm, incarnation, end.by, std::move(end.reason)});
 }

@@ -38,6 +38,8 @@ struct Accepted {
   StreamId subject;
   Sequence first = 0;  // 0: it was so already
   Sequence last = 0;
+
+  friend bool operator==(const Accepted&, const Accepted&) = default;
 };
 using Answer = std::expected<Accepted, Rejection>;
 
