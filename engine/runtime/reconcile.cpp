@@ -12,6 +12,12 @@ namespace {
 // AwaitGuest only listens; everything else that concerns a VM makes a look at it meanwhile worthless.
 bool disturbs(std::string_view effect) { return effect != "await_guest"; }
 
+bool being_disturbed(const PlanContext& context, StreamId subject) {
+  auto found = context.in_flight.find(subject);
+  return found != context.in_flight.end() &&
+         std::ranges::any_of(found->second, [](const InFlight& each) { return disturbs(each.effect); });
+}
+
 }  // namespace
 
 void Runtime::plan_dirty() {
@@ -109,7 +115,7 @@ void Runtime::observed(Observation observation) {
   // A look that began before an effect ended may have seen either side of it.
   std::erase_if(touched_, [&](const auto& touch) {
     auto [subject, when] = touch;
-    bool disturbed = when > observe_touch_ || context_.in_flight.contains(subject);
+    bool disturbed = when > observe_touch_ || being_disturbed(context_, subject);
     if (disturbed && subject.kind == StreamKind::kVm) observation.disturbed.insert(VmId{subject.id});
     return !disturbed;
   });

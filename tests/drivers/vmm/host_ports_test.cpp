@@ -7,6 +7,7 @@
 
 #include "tests/catch.h"
 
+using namespace banger;
 using namespace banger::vmm;
 
 TEST_CASE("the busy one among some ports is named, and free again when it is") {
