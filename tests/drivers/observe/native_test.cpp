@@ -1,5 +1,6 @@
 #include "drivers/observe/native.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -258,7 +259,8 @@ TEST_CASE("a real process is seen until it ends, zombie or not, and grep never")
   Child bystander("/bin/sleep", {"-qmp", "unix:" + socket + ",server=on", "60"});
   Child other(STUB_VMM, {"stub", "--max-seconds", "60", "--id", socket});
 
-  // argv is there from exec on, and posix_spawn returns after exec.
+  // posix_spawn returns when exec has let go of our memory, a moment before argv is there: a VMM that answers has it.
+  for (int looks = 0; !answers(socket) && looks < 2000; ++looks) ::poll(nullptr, 0, 5);
   Observation seen = observe_native(layout, *boot, where);
   REQUIRE(seen.processes_known);
   REQUIRE(seen.vmms.size() == 1);

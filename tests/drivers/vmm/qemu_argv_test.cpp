@@ -46,7 +46,7 @@ bool has(const std::vector<std::string>& argv, const std::string& word) {
 TEST_CASE("a microvm's argv says what the spec says") {
   auto argv = qemu_argv(spec());
   CHECK(argv[0] == "qemu-system-x86_64");
-  CHECK(after(argv, "-name") == "banger-0000000000000abc");
+  CHECK(after(argv, "-name") == "banger-0000000000000abc-1");
   CHECK(after(argv, "-smp") == "2");
   CHECK(after(argv, "-m") == "1024M");
   CHECK(after(argv, "-kernel") == "/i/kernel");
