@@ -1,14 +1,12 @@
 #include "drivers/guest/keys.h"
 
-#include <fcntl.h>
 #include <libssh/libssh.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+
+#include "drivers/host/durable.h"
 
 namespace banger::guest {
 namespace {
@@ -82,27 +80,6 @@ Result<std::string> to_dropbear(std::string_view openssh) {
   return wire_string(type) + wire_string(pair);
 }
 
-Status write_all(int fd, const std::string& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno("write " + path, errno);
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  if (::fsync(fd) != 0) return fail_errno("fsync " + path, errno);
-  return {};
-}
-
-Status sync_directory(const std::string& directory) {
-  int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return fail_errno("open " + directory, errno);
-  int rc = ::fsync(fd);
-  int error = errno;
-  ::close(fd);
-  if (rc != 0) return fail_errno("fsync " + directory, error);
-  return {};
-}
-
 }  // namespace
 
 Result<KeyPair> make_key_pair(std::string_view comment) {
@@ -129,21 +106,7 @@ Result<KeyPair> make_key_pair(std::string_view comment) {
 }
 
 Status write_private_file(const std::string& path, std::string_view bytes) {
-  std::string temporary = path + ".XXXXXX";
-  int fd = ::mkostemp(temporary.data(), O_CLOEXEC);  // mkostemp makes it 0600
-  if (fd < 0) return fail_errno("create " + temporary, errno);
-  Status written = write_all(fd, temporary, bytes);
-  ::close(fd);
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    written = fail_errno("rename " + temporary, errno);
-  }
-  if (!written) {
-    ::unlink(temporary.c_str());
-    return written;
-  }
-  auto slash = path.rfind('/');
-  if (slash == std::string::npos) return sync_directory(".");
-  return sync_directory(slash == 0 ? "/" : path.substr(0, slash));
+  return host::write_file_durably(path, bytes, 0600);
 }
 
 }  // namespace banger::guest
