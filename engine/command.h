@@ -133,6 +133,7 @@ struct ReportHost {
   BootId boot;
   std::string kernel_release;
   std::string daemon_version;
+  std::vector<LogEpochBegan> log_epochs;  // all that the log knows of after its first, oldest first
 };
 struct ReportDaemonStopped {};
 struct ReportDrift {

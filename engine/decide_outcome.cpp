@@ -145,6 +145,9 @@ Decided decide_on(const Asked& asked, const ReportHost& report) {
       if (vm.settings.autostart && !removed) then(decision, vm, next_start(asked.limits, vm.incarnation));
     }
   }
+  for (const LogEpochBegan& epoch : report.log_epochs) {
+    if (epoch.number > asked.fleet.host.log_epoch) decision.events.push_back({kHostStream, epoch});
+  }
   decision.events.push_back({kHostStream, DaemonStarted{report.daemon_version}});
   return decision;
 }

@@ -252,6 +252,8 @@ Misfit fold_host(Fleet& fleet, const Envelope& envelope, const Event& event) {
     fleet.host.daemon_version = daemon->version;
   } else if (const auto* drift = std::get_if<DriftCorrected>(&event)) {
     fleet.host.reported.insert(drift->derived_name);
+  } else if (const auto* epoch = std::get_if<LogEpochBegan>(&event)) {
+    fleet.host.log_epoch = epoch->number;
   } else if (!std::holds_alternative<DaemonStopped>(event)) {
     return "it does not belong in the host's stream";
   }

@@ -125,6 +125,7 @@ struct HostState {
   std::string daemon_version;
   StreamVersion version = 0;
   Sequence last_sequence = 0;
+  std::uint64_t log_epoch = 0;  // the last that an event told of; 0: still the log's first
   std::set<std::string> reported;  // derived names of unowned things, so that each is reported once
 
   friend bool operator==(const HostState&, const HostState&) = default;

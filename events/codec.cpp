@@ -119,6 +119,13 @@ void write_payload(Payload::Builder out, const Event& event) {
           },
           [&](const DaemonStarted& e) { out.initDaemonStarted().setVersion(as_text(e.version)); },
           [&](const DaemonStopped&) { out.setDaemonStopped(); },
+          [&](const LogEpochBegan& e) {
+            auto to = out.initLogEpochBegan();
+            to.setNumber(e.number);
+            to.setReason(number(e.reason));
+            to.setBeginsAfter(e.begins_after);
+            to.setAnchored(e.anchored);
+          },
       },
       event);
 }
@@ -244,6 +251,11 @@ Result<Event> read_payload(Payload::Reader in) {
     }
     case Payload::DAEMON_STARTED: return DaemonStarted{text_of(in.getDaemonStarted().getVersion())};
     case Payload::DAEMON_STOPPED: return DaemonStopped{};
+    case Payload::LOG_EPOCH_BEGAN: {
+      auto e = in.getLogEpochBegan();
+      BANGER_READ_ENUM(reason, EpochReason, e.getReason(), "the reason of an epoch");
+      return LogEpochBegan{e.getNumber(), *reason, e.getBeginsAfter(), e.getAnchored()};
+    }
   }
   return fail("its kind is not known here: the log was written by a newer banger; run that version");
 }

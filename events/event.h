@@ -280,6 +280,20 @@ struct DaemonStopped {
   static constexpr auto fields() { return std::tuple{}; }
 };
 
+// The log has begun a new epoch since the last start: it was restored or repaired while no daemon ran.
+struct LogEpochBegan {
+  BANGER_EVENT(LogEpochBegan, 99, "log_epoch_began");
+  std::uint64_t number = 0;
+  EpochReason reason = EpochReason::kRestored;
+  Sequence begins_after = 0;  // last event kept from the epoch before
+  Sequence anchored = 0;      // what the anchor had promised; more than begins_after: events were lost
+  static constexpr auto fields() {
+    return std::tuple{field("number", &LogEpochBegan::number), field("reason", &LogEpochBegan::reason),
+                      field("begins_after", &LogEpochBegan::begins_after),
+                      field("anchored", &LogEpochBegan::anchored)};
+  }
+};
+
 #undef BANGER_EVENT
 
 using Event =
@@ -287,7 +301,7 @@ using Event =
                  VmReady, VmReadyMissed, VmStartFailed, VmStopped, VmDied, VmHostRebooted, VmDeleted,
                  VmPortReassigned, VmTearDownStalled, DriftCorrected, ExecStarted, ExecFinished,
                  ImageRequested, ImageReady, ImageFailed, ImageDeleteRequested, ImageDeleted, HostBooted,
-                 DaemonStarted, DaemonStopped>;
+                 DaemonStarted, DaemonStopped, LogEpochBegan>;
 
 [[nodiscard]] inline std::uint16_t kind_of(const Event& event) {
   return std::visit([](const auto& each) { return each.kKind; }, event);

@@ -68,6 +68,16 @@ std::string_view name_of(ImageSource value) {
   return {};
 }
 
+std::string_view name_of(EpochReason value) {
+  switch (value) {
+    case EpochReason::kCreated: return "created";
+    case EpochReason::kRestored: return "restored";
+    case EpochReason::kRepaired: return "repaired";
+    case EpochReason::kLossAccepted: return "loss_accepted";
+  }
+  return {};
+}
+
 std::string_view name_of(ResourceClass value) {
   switch (value) {
     case ResourceClass::kVmm: return "vmm";

@@ -45,6 +45,14 @@ enum class ExecOutcome : std::uint16_t {
 
 enum class ImageSource : std::uint16_t { kRecipe = 1, kImport = 2 };
 
+// Why an epoch of the log began: a sequence means the same event only within one.
+enum class EpochReason : std::uint8_t {
+  kCreated = 1,
+  kRestored = 2,
+  kRepaired = 3,
+  kLossAccepted = 4,  // a repair that lost what had been promised
+};
+
 // Classes and conditions of what a correction saw. Names derived from ids only: no pid, no device number.
 enum class ResourceClass : std::uint16_t { kVmm = 1, kVmDirectory = 2, kImageDirectory = 3 };
 enum class Condition : std::uint16_t {
@@ -63,6 +71,7 @@ enum class CorrectiveAction : std::uint16_t { kKilled = 1, kReported = 2, kRemov
 [[nodiscard]] std::string_view name_of(StartStage value);
 [[nodiscard]] std::string_view name_of(ExecOutcome value);
 [[nodiscard]] std::string_view name_of(ImageSource value);
+[[nodiscard]] std::string_view name_of(EpochReason value);
 [[nodiscard]] std::string_view name_of(ResourceClass value);
 [[nodiscard]] std::string_view name_of(Condition value);
 [[nodiscard]] std::string_view name_of(CorrectiveAction value);

@@ -160,6 +160,7 @@ std::string row_bytes(const HostState& host) {
   out.setDaemonVersion(as_text(host.daemon_version));
   out.setVersion(host.version);
   out.setLastSequence(host.last_sequence);
+  out.setLogEpoch(host.log_epoch);
   auto reported = out.initReported(static_cast<unsigned>(host.reported.size()));
   unsigned i = 0;
   for (const std::string& name : host.reported) reported.set(i++, as_text(name));
@@ -201,6 +202,7 @@ Result<HostState> parse_host_row(std::string_view bytes) {
                    .daemon_version = text_of(in.getDaemonVersion()),
                    .version = in.getVersion(),
                    .last_sequence = in.getLastSequence(),
+                   .log_epoch = in.getLogEpoch(),
                    .reported = {}};
     for (auto name : in.getReported()) host.reported.insert(text_of(name));
     return host;

@@ -49,6 +49,7 @@ struct Event {
     hostBooted @36 :HostBooted;
     daemonStarted @37 :DaemonStarted;
     daemonStopped @38 :Void;
+    logEpochBegan @39 :LogEpochBegan;
   }
 }
 
@@ -184,3 +185,10 @@ struct HostBooted {
 }
 
 struct DaemonStarted { version @0 :Text; }
+
+struct LogEpochBegan {
+  number @0 :UInt64;
+  reason @1 :UInt16;
+  beginsAfter @2 :UInt64;
+  anchored @3 :UInt64;
+}

@@ -67,6 +67,7 @@ struct HostRow {
   version @4 :UInt64;
   lastSequence @5 :UInt64;
   reported @6 :List(Text);
+  logEpoch @7 :UInt64;
 }
 
 struct ParkedRow {

@@ -8,20 +8,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const char* name_of(EpochReason reason) {
-  switch (reason) {
-    case EpochReason::kCreated:
-      return "created";
-    case EpochReason::kRestored:
-      return "restored";
-    case EpochReason::kRepaired:
-      return "repaired";
-    case EpochReason::kLossAccepted:
-      return "loss-accepted";
-  }
-  return "unknown";
-}
-
 Json to_json(const std::optional<Anchor>& anchor) {
   if (!anchor) return nullptr;
   return {{"store", anchor->store.hex()},
@@ -56,7 +42,7 @@ std::string describe(const std::optional<Anchor>& anchor) {
 }
 
 std::string describe(const Epoch& epoch) {
-  std::string text = std::to_string(epoch.number) + ", " + name_of(epoch.reason) + " after event " +
+  std::string text = std::to_string(epoch.number) + ", " + std::string(name_of(epoch.reason)) + " after event " +
                      std::to_string(epoch.begins_after);
   if (epoch.anchored > epoch.begins_after) {
     text += ", lost at least " + std::to_string(epoch.anchored - epoch.begins_after);

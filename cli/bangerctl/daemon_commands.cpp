@@ -13,12 +13,6 @@ namespace {
 
 constexpr auto kStopTimeout = 30 * kj::SECONDS;
 
-Answer<int> printed(std::string_view text) {
-  const auto done = print(text);
-  if (!done) return std::unexpected(done.error());
-  return kOk;
-}
-
 Json info_json(schema::DaemonInfo::Reader info) {
   Json json{{"version", text_of(info.getVersion())},
             {"pid", info.getPid()},

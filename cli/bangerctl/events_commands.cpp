@@ -143,9 +143,7 @@ Answer<int> show(Context& context, std::uint64_t sequence) {
     }
     text = describe(fields);
   }
-  const auto done = print(text);
-  if (!done) return std::unexpected(done.error());
-  return kOk;
+  return printed(text);
 }
 
 std::string padded(std::string text, std::size_t columns) {

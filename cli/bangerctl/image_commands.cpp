@@ -24,12 +24,6 @@ struct ImageOptions {
   bool quiet = false;
 };
 
-Answer<int> printed(std::string_view text) {
-  const auto done = print(text);
-  if (!done) return std::unexpected(done.error());
-  return kOk;
-}
-
 Answer<std::optional<Image>> image_by_id(Session& session, std::uint64_t id) {
   const auto images = read_images(session);
   if (!images) return std::unexpected(images.error());

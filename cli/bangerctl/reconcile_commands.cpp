@@ -9,12 +9,6 @@
 namespace banger::ctl {
 namespace {
 
-Answer<int> printed(std::string_view text) {
-  const auto done = print(text);
-  if (!done) return std::unexpected(done.error());
-  return kOk;
-}
-
 Answer<int> plan(Context& context) {
   auto answer = context.session().call(
       [](schema::Control::Client control) { return control.reconcilePlanRequest().send(); });

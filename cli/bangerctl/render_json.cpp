@@ -36,6 +36,7 @@ Json to_json(const HostState& host) {
               {"daemon_version", host.daemon_version},
               {"version", host.version},
               {"last_sequence", host.last_sequence},
+              {"log_epoch", host.log_epoch},
               {"reported", host.reported}};
 }
 

@@ -154,6 +154,12 @@ Answer<void> print(std::string_view text) {
   return {};
 }
 
+Answer<int> printed(std::string_view text) {
+  const auto done = print(text);
+  if (!done) return std::unexpected(done.error());
+  return kOk;
+}
+
 void note(std::string_view line) {
   std::string text(line);
   text += '\n';

@@ -26,6 +26,8 @@ namespace banger::ctl {
 // All of it, on stdout; a failure (a full disk) is a Failure, a reader that is gone ends the
 // program.
 [[nodiscard]] Answer<void> print(std::string_view text);
+// The same as the end of a command: kOk.
+[[nodiscard]] Answer<int> printed(std::string_view text);
 // "bangerctl: message", and "  try: hint" where there is one.
 void complain(const Failure& failure);
 void note(std::string_view line);  // one line on stderr

@@ -89,8 +89,7 @@ Answer<int> logs(Context& context, const LogOptions& options) {
     if (!chunk) return std::unexpected(chunk.error());
     const auto shown = show(chunk->data, terminal);
     if (!shown) return std::unexpected(shown.error());
-    // An offset past the end is brought back to it: also where the log was cut since.
-    offset = chunk->data.empty() ? chunk->size : chunk->offset + chunk->data.size();
+    offset = chunk->offset + chunk->data.size();  // an offset past the end is brought back to it
     if (!chunk->data.empty()) continue;
     if (!options.follow) return kOk;
     view = view_vm(session, vm);

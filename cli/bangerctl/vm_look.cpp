@@ -16,12 +16,6 @@ struct ListOptions {
   bool names = false;
 };
 
-Answer<int> printed(std::string_view text) {
-  const auto done = print(text);
-  if (!done) return std::unexpected(done.error());
-  return kOk;
-}
-
 Tone tone_of(VmState state) {
   switch (state) {
     case VmState::kRunning:

@@ -73,6 +73,18 @@ Result<RuntimeOptions> runtime_options(const Config& config) {
                         .exec_grace_ms = config.exec_grace_ms};
 }
 
+// What a restore or a repair did while no daemon ran; the log's first epoch is no news.
+Result<std::vector<LogEpochBegan>> later_epochs(const log::EventLog& log) {
+  auto epochs = log.epochs();
+  if (!epochs) return std::unexpected(epochs.error());
+  std::vector<LogEpochBegan> later;
+  for (const log::Epoch& epoch : *epochs) {
+    if (epoch.reason == EpochReason::kCreated) continue;
+    later.push_back({epoch.number, epoch.reason, epoch.begins_after, epoch.anchored});
+  }
+  return later;
+}
+
 effects::HostConfig host_config(const Config& config, const Layout& layout, BootId boot) {
   effects::HostConfig host{.layout = layout,
                            .boot = boot,
@@ -106,6 +118,9 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   DurabilityRelay relay(loop);
   auto log = open_log(config, layout, relay);
   if (!log) return std::unexpected(log.error());
+  auto epochs = later_epochs(**log);
+  if (!epochs) return std::unexpected(epochs.error());
+  options->log_epochs = *std::move(epochs);
   StoredLog stored(**log);
   auto store = load_store(stored);
   if (!store) return std::unexpected(store.error());

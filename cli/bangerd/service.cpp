@@ -243,11 +243,9 @@ void Service::console(std::string_view reference, std::uint64_t offset, std::uin
                       std::function<void(std::expected<rpc::ConsoleBytes, Rejection>)> answer) {
   auto vm = find(reference);
   if (!vm) return answer(std::unexpected(vm.error()));
-  auto kept = vmm::read_log_tail(vm_paths(parts_.layout, (*vm)->id).console_log, parts_.config.console_bytes);
-  std::string bytes = kept ? *std::move(kept) : std::string();
-  rpc::ConsoleBytes page{.offset = std::min<std::uint64_t>(offset, bytes.size()), .size = bytes.size()};
-  page.data = bytes.substr(page.offset, max_bytes);
-  answer(std::move(page));
+  auto page = vmm::read_log(vm_paths(parts_.layout, (*vm)->id).console_log, offset, max_bytes);
+  if (!page) return answer(rpc::ConsoleBytes{});  // its directory is going
+  answer(rpc::ConsoleBytes{.offset = page->offset, .size = page->end, .data = std::move(page->bytes)});
 }
 
 void Service::reconcile_plan(std::function<void(std::vector<rpc::PlanLine>)> answer) {

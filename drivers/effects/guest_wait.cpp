@@ -3,20 +3,11 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-
 namespace banger::effects {
 namespace {
 
 // Close together while a guest boots; then seldom, for one that may never come up.
 std::uint64_t retry_ms(std::uint64_t attempts) { return attempts < 600 ? 50 : 1000; }
-
-// How long to be silent with one connection: growing, because a slow guest meets all that were given up before it
-// listened, and its sshd counts them against its limit of clients that have not logged in.
-std::uint64_t patience_ms(std::uint64_t attempts) {
-  constexpr std::uint64_t kFirst = 500, kLongest = 5000;
-  return attempts > 4 ? kLongest : std::min(kFirst << (attempts - 1), kLongest);
-}
 
 }  // namespace
 
@@ -40,7 +31,7 @@ void GuestWait::attempt() {
   if (!poll) return again();
   poll_.emplace(std::move(*poll));
   poll_->set(uv::kReadable);
-  timer_.start_once(patience_ms(attempts_));
+  timer_.start_once(static_cast<std::uint64_t>(guest::BannerProbe::patience(attempts_).count()));
 }
 
 void GuestWait::readable() {

@@ -12,6 +12,12 @@
 
 namespace banger::guest {
 
+std::chrono::milliseconds BannerProbe::patience(std::uint64_t attempt) {
+  constexpr std::uint64_t kFirstMs = 500, kLongestMs = 5000;
+  return std::chrono::milliseconds(
+      attempt > 4 ? kLongestMs : std::min(kFirstMs << (attempt - 1), kLongestMs));
+}
+
 BannerProbe::Verdict BannerProbe::feed(std::string_view bytes) {
   for (char c : bytes) {
     if (verdict_ != Verdict::more) return verdict_;
@@ -55,8 +61,9 @@ BannerProbe::Verdict read_banner(int fd, BannerProbe& probe, Clock::time_point d
 Result<std::string> wait_for_ssh(const std::string& host, uint16_t port,
                                  Clock::time_point deadline) {
   std::string last = "nothing was tried";
+  std::uint64_t attempts = 0;
   do {
-    auto attempt = std::min(deadline, Clock::now() + BannerProbe::kAttemptTimeout);
+    auto attempt = std::min(deadline, Clock::now() + BannerProbe::patience(++attempts));
     auto fd = tcp_connect(host, port, attempt);
     if (fd) {
       BannerProbe probe;

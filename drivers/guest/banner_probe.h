@@ -26,8 +26,10 @@ class BannerProbe {
   // RFC 4253, 4.2: lines may precede the version line, which has at most 255 bytes. Ours is the
   // total.
   static constexpr size_t kMaxBytes = 4096;
-  static constexpr std::chrono::milliseconds kAttemptTimeout{
-      1000};  // silence longer than this: retry
+  // How long to be silent with the `attempt`th connection, from 1: growing, because a slow guest
+  // meets all that were given up before it listened, and its sshd counts them against its limit of
+  // clients that have not logged in.
+  [[nodiscard]] static std::chrono::milliseconds patience(std::uint64_t attempt);
   static constexpr std::chrono::milliseconds kRetryDelay{50};
 
   [[nodiscard]] Verdict feed(std::string_view bytes);

@@ -22,8 +22,10 @@ namespace banger::vmm {
 // the reader first.
 [[nodiscard]] Result<int> open_console_writer(const std::string& fifo);
 
-// A log file that never takes more than about twice `max_bytes`: PATH, and PATH.1 with what was
-// before. Contents are a guest's bytes as they came: whoever shows them must escape them.
+// A log file that never takes more than about twice `max_bytes`: PATH, and PATH.N with what was
+// before, where N is how many bytes had been written when PATH began. So a byte keeps its offset
+// from the first byte ever written, across rotations and restarts. Contents are a guest's bytes as
+// they came: whoever shows them must escape them.
 class CappedLog {
  public:
   [[nodiscard]] static Result<CappedLog> open(std::string path, std::uint64_t max_bytes);
@@ -36,13 +38,25 @@ class CappedLog {
   CappedLog(std::string path, std::uint64_t max_bytes)
       : path_(std::move(path)), max_bytes_(max_bytes) {}
   [[nodiscard]] Status reopen();
+  [[nodiscard]] Status rotate();
   std::string path_;
   std::uint64_t max_bytes_;
+  std::uint64_t begin_ = 0;  // offset of PATH's first byte
   std::uint64_t size_ = 0;
   int fd_ = -1;
 };
 
-// The last `max_bytes` of a capped log, from before its rotation too. Empty when there is none.
+struct LogPage {
+  std::uint64_t offset = 0;  // of the first byte here
+  std::uint64_t end = 0;     // of the log: where the next byte written will be
+  std::string bytes;
+};
+
+// Up to `max_bytes` of a capped log from `offset` on, or from the oldest byte kept where that is
+// later, or none from the end where that is earlier. Empty when there is no log.
+[[nodiscard]] Result<LogPage> read_log(const std::string& path, std::uint64_t offset,
+                                       std::size_t max_bytes);
+// The last `max_bytes`.
 [[nodiscard]] Result<std::string> read_log_tail(const std::string& path, std::size_t max_bytes);
 
 }  // namespace banger::vmm

@@ -22,7 +22,7 @@ Runtime::~Runtime() {
 void Runtime::start() {
   BANGER_ASSERT(!started_);
   started_ = true;
-  report(ReportHost{options_.boot, options_.kernel_release, options_.version}, "daemon");
+  report(ReportHost{options_.boot, options_.kernel_release, options_.version, options_.log_epochs}, "daemon");
   for (const auto& [id, vm] : store_.fleet.vms) {
     arm_deadline(id);
     for (const OpenExec& exec : vm.execs) arm_exec_grace(id, exec.id);

@@ -22,6 +22,7 @@ struct RuntimeOptions {
   BootId boot;
   std::string kernel_release;
   std::string version;
+  std::vector<LogEpochBegan> log_epochs = {};  // as ReportHost has them
   std::uint64_t tick_ms = 5'000;
   std::uint64_t exec_grace_ms = 10'000;  // how long an exec may be without the client that holds it
 };

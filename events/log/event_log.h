@@ -21,6 +21,7 @@
 #include "events/log/files.h"
 #include "events/log/verify.h"
 #include "events/result.h"
+#include "events/types.h"
 
 namespace rocksdb {
 class Env;
@@ -88,14 +89,6 @@ using Ticket = std::uint64_t;
 struct Durable {
   Ticket ticket = 0;      // this request and all before it are on disk
   Sequence sequence = 0;  // the log's last durable event
-};
-
-// Why an epoch began. Stored: never renumber.
-enum class EpochReason : std::uint8_t {
-  kCreated = 1,
-  kRestored = 2,
-  kRepaired = 3,
-  kLossAccepted = 4
 };
 
 // A sequence means the same event only within one epoch. The daemon makes an event of an epoch that

@@ -1,7 +1,5 @@
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +12,6 @@
 #include "drivers/guest/banner_probe.h"
 #include "drivers/guest/keys.h"
 #include "drivers/guest/ssh_client.h"
-#include "drivers/guest/tcp.h"
 #include "drivers/image/image_store.h"
 #include "drivers/image/seed.h"
 #include "drivers/vmm/host_ports.h"
@@ -48,36 +45,6 @@ Result<std::uint16_t> free_port() {
     if (busy->empty()) return port;
   }
   return fail("no port is free");
-}
-
-bool hears_banner(int fd, Clock::time_point deadline) {
-  guest::BannerProbe probe;
-  auto verdict = guest::BannerProbe::Verdict::more;
-  while (verdict == guest::BannerProbe::Verdict::more) {
-    pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
-    char bytes[512];
-    if (::poll(&readable, 1, guest::poll_timeout(deadline)) != 1) return false;
-    const ssize_t got = ::recv(fd, bytes, sizeof bytes, 0);
-    if (got <= 0) return false;
-    verdict = probe.feed({bytes, static_cast<std::size_t>(got)});
-  }
-  return verdict == guest::BannerProbe::Verdict::ready;
-}
-
-// Waits as the daemon does: with growing patience, since every connection that is given up costs a
-// slow guest a process. A rival that knocked more often would be a slower one.
-Status await_banner(const guest::SshTarget& target, Clock::time_point deadline) {
-  auto patience = std::chrono::milliseconds(500);
-  while (Clock::now() < deadline) {
-    const auto until = Clock::now() + patience;
-    if (const auto fd = guest::tcp_connect(target.host, target.port, until); fd) {
-      const log::Fd connection(*fd);
-      if (hears_banner(connection.get(), until)) return {};
-    }
-    if (Clock::now() >= until) patience = std::min(patience * 2, std::chrono::milliseconds(5'000));
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return fail("the guest by hand does not answer");
 }
 
 // A guest as somebody would start it who has QEMU, the image and an ssh client, but no banger. What
@@ -160,7 +127,9 @@ Result<double> ByHand::first_output_ms() {
   if (!qemu) return std::unexpected(qemu.error());
   qemu_ = *qemu;
   const auto deadline = begun + kBootDeadline;
-  BANGER_TRY(await_banner(target_, deadline));
+  if (const auto banner = guest::wait_for_ssh(target_.host, target_.port, deadline); !banner) {
+    return std::unexpected(banner.error());
+  }
   auto session = guest::SshSession::connect(target_, deadline);
   if (!session) return std::unexpected(guest::plain(std::move(session).error()));
   const auto ran = guest::run(*session, kSays, {}, 4096, deadline);

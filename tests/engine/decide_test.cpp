@@ -290,6 +290,14 @@ TEST_CASE("a reboot moves on what ran, starts what is to be started, and is told
   CHECK(told(world.when(ReportHost{{2, 2}, "6.1", "1"})) == "daemon_started");
 }
 
+TEST_CASE("what a restore or a repair did to the log is told once, by the next start") {
+  World world = host_with_image();
+  ReportHost report{kBoot, "6.1", "1", {{2, EpochReason::kRestored, 5, 9}, {3, EpochReason::kLossAccepted, 4, 9}}};
+  CHECK(told(world.doing(report)) == "log_epoch_began,log_epoch_began,daemon_started");
+  CHECK(world.fleet.host.log_epoch == 3);
+  CHECK(told(world.doing(report)) == "daemon_started");
+}
+
 TEST_CASE("a reboot leaves what was down, and lets intents under way go on") {
   for (VmState state : kStates) {
     if (state == VmState::kRunning) continue;

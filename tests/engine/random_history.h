@@ -69,7 +69,11 @@ inline Ask random_outcome(const World& world, Dice& dice) {
     }
   }
   if (world.fleet.vms.empty() || dice.chance(3)) {
-    return ReportHost{{1, dice.below(3)}, "6.1", "1"};
+    ReportHost host{{1, dice.below(3)}, "6.1", "1", {}};
+    if (dice.chance(20)) {
+      host.log_epochs.push_back({world.fleet.host.log_epoch + 2, EpochReason::kRestored, 1, 1});
+    }
+    return host;
   }
   auto at = world.fleet.vms.begin();
   std::advance(at, dice.below(world.fleet.vms.size()));

@@ -50,7 +50,8 @@ std::vector<Event> one_of_each() {
           ImageDeleted{},
           HostBooted{{5, 6}, "6.1.0"},
           DaemonStarted{"0.1.0"},
-          DaemonStopped{}};
+          DaemonStopped{},
+          LogEpochBegan{2, EpochReason::kLossAccepted, 90, 100}};
 }
 
 EventRecord golden_record(Event event) {

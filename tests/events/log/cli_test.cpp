@@ -59,7 +59,7 @@ TEST_CASE("a damaged log: verify exits 3, repair refuses to lose until it is tol
   REQUIRE(careful.out.empty());
   const Json repaired = place.json({"repair", "--accept-loss"}, 0);
   REQUIRE(repaired["head"] == 19);
-  REQUIRE(repaired["epoch"]["reason"] == "loss-accepted");
+  REQUIRE(repaired["epoch"]["reason"] == "loss_accepted");
   REQUIRE(fs::exists(repaired["kept_aside"].get<std::string>()));
   REQUIRE(place.json({"verify"}, 0)["epoch"] == 2);
 }
