@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "cli/banger-log/print.h"
+#include "cli/manual/manual.h"
 #include "events/log/maintain.h"
 
 namespace {
@@ -73,6 +74,25 @@ int stat(const Arguments& arguments) {
   return kDone;
 }
 
+std::string manual_text(const CLI::App& app) {
+  return manual::of_program(
+      app,
+      {.name = "banger-log",
+       .section = 8,
+       .version = BANGER_VERSION,
+       .about = "works on banger's event log while no daemon runs",
+       .text = "Verifies, repairs, backs up and restores the event log. It takes the log's lock, so it refuses while "
+               "a daemon has the log open; bangerctl asks that daemon instead.\n\n"
+               "Nothing that is replaced is deleted: the old database stays beside the new one.",
+       .sections = {{"EXIT STATUS",
+                     "",
+                     {{"0", "Done, and sound."},
+                      {"1", "Refused or failed."},
+                      {"2", "The command line makes no sense."},
+                      {"3", "verify found damage."}}}},
+       .see_also = {"bangerctl(1)", "bangerd(8)"}});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -106,6 +126,13 @@ int main(int argc, char** argv) {
       ->add_option("directory", arguments.backup, "A directory that `backup` made")
       ->required()
       ->check(CLI::ExistingDirectory);
+  bool manual = false;
+  app.add_flag("--manual", manual, "print banger-log(8), for man")->group("");
+  // The manual needs no log: its flag alone is a whole command line.
+  if (argc == 2 && std::string_view(argv[1]) == "--manual") {
+    std::fputs(manual_text(app).c_str(), stdout);
+    return kDone;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -10,19 +10,17 @@
 namespace banger::ctl {
 namespace {
 
-constexpr const char* kFooter =
-    "Exit codes: 0 done; 1 refused or failed; 2 the command line makes no sense; 3 no daemon "
-    "answers.\n"
-    "`vm exec` and `vm run` give the guest's command's code; 124 it ran out of time; 125 banger "
-    "failed;\n"
-    "128+n it was ended by signal n.";
-
 void add_global_options(CLI::App& app, Context& context) {
   app.add_option("--socket", context.socket, "Where the daemon listens [$BANGER_SOCKET]");
   app.add_option("--data-dir", context.data_dir,
                  "Data directory of a daemon that is started [$BANGER_DATA_DIR]");
   app.add_option("--config", context.config, "Configuration of a daemon that is started");
   app.add_flag("--no-autostart", context.no_autostart, "Fail where no daemon runs");
+  app.add_flag("--utc", context.utc, "Times in UTC instead of \"3m ago\"");
+  app.add_flag("--iso", context.iso, "Times as ISO 8601, to the millisecond, in UTC");
+  app.add_flag("-q,--quiet", context.quiet, "Results and errors only");
+  app.add_flag("--no-pager", context.no_pager,
+               "Never through a pager [$BANGER_PAGER, $PAGER, else less]");
   context.socket = cli::environment("BANGER_SOCKET");
   context.data_dir = cli::environment("BANGER_DATA_DIR");
 }
@@ -55,12 +53,20 @@ int refuse_usage(const CLI::App& app, const CLI::ParseError& error, bool rest_gi
 }
 
 int perform(const Action& action, Context& context) {
+  wishes() = {.times = context.iso   ? TimeStyle::kIso
+                       : context.utc ? TimeStyle::kUtc
+                                     : TimeStyle::kRelative,
+              .quiet = context.quiet,
+              .no_pager = context.no_pager};
   try {
-    const Answer<int> done = action(context);
+    Answer<int> done = action(context);
+    const Answer<void> shown = end_paging();
+    if (done && !shown) done = std::unexpected(shown.error());
     if (done) return *done;
     complain(done.error());
     return done.error().exit;
   } catch (const kj::Exception& exception) {
+    (void)end_paging();
     complain({kFailed, exception.getDescription().cStr()});
     return kFailed;
   }
@@ -78,9 +84,11 @@ int run(int argc, char** argv) {
   words.erase(mark, words.end());
 
   CLI::App app("bangerctl: microVMs with a log that loses nothing", "bangerctl");
-  app.footer(kFooter);
+  app.footer(help_footer);
   // Exactly one, on each level: so that a VM may be called "ls".
   app.require_subcommand(1);
+  // Options of bangerctl may stand behind the verb, too.
+  app.fallthrough();
   app.set_version_flag("--version", std::string(kClientName));
   add_global_options(app, context);
   Action chosen;
@@ -91,6 +99,11 @@ int run(int argc, char** argv) {
   add_projection_verbs(verbs);
   add_reconcile_verbs(verbs);
   add_daemon_verbs(verbs);
+  add_doctor_verb(verbs);
+  add_df_verb(verbs);
+  add_prune_verb(verbs);
+  add_complete_verb(verbs);
+  add_manual_verb(verbs);
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(std::move(words));
@@ -100,7 +113,8 @@ int run(int argc, char** argv) {
     return refuse_usage(app, error, context.rest_given);
   }
   if (context.rest_given &&
-      !(followed(app).ends_with(" exec") || followed(app).ends_with(" run"))) {
+      !(followed(app).ends_with(" exec") || followed(app).ends_with(" run") ||
+        app.got_subcommand(kCompleteVerb))) {
     complain({kUsage, "nothing may follow --", followed(app) + " --help"});
     return kUsage;
   }

@@ -25,6 +25,10 @@ class Context {
   std::string data_dir;  // likewise
   std::string config;
   bool no_autostart = false;
+  bool utc = false;
+  bool iso = false;
+  bool quiet = false;
+  bool no_pager = false;
   std::string output = "table";   // or "json"
   bool rest_given = false;        // there was a "--"
   std::vector<std::string> rest;  // what stood behind it: a guest's command, untouched
@@ -58,5 +62,14 @@ void add_event_verbs(const Verbs& verbs);
 void add_projection_verbs(const Verbs& verbs);
 void add_reconcile_verbs(const Verbs& verbs);
 void add_daemon_verbs(const Verbs& verbs);
+void add_doctor_verb(const Verbs& verbs);
+void add_df_verb(const Verbs& verbs);
+void add_prune_verb(const Verbs& verbs);
+void add_complete_verb(const Verbs& verbs);
+void add_manual_verb(const Verbs& verbs);
+
+// Its words stand behind "--", too, and are nobody's command.
+inline constexpr const char* kCompleteVerb = "complete";
+[[nodiscard]] std::string help_footer();
 
 }  // namespace banger::ctl

@@ -32,8 +32,7 @@ std::string info_text(schema::DaemonInfo::Reader info) {
   return describe(
       {{"Version", text_of(info.getVersion())},
        {"Pid", std::to_string(info.getPid())},
-       {"Started",
-        iso_time(info.getStartedAtNs()) + " (" + age(info.getStartedAtNs(), now_ns()) + ")"},
+       {"Started", when_in_full(info.getStartedAtNs())},
        {"Data directory", text_of(info.getDataDir())},
        {"Socket", text_of(info.getSocket())},
        {"Configuration", text_of(info.getConfigFile())},
@@ -66,7 +65,7 @@ Answer<int> stop(Context& context) {
   Session& session = context.session();
   const auto connected = session.connect(Session::Start::kNever);
   if (!connected) {
-    note("bangerctl: " + escape(connected.error().message));
+    remark("bangerctl: " + escape(connected.error().message));
     return kOk;
   }
   auto pidfd = open_pidfd(session.info().getPid());

@@ -31,8 +31,7 @@ Answer<void> fold_to_head(EventReader& reader, Replay& replay, Progress& progres
       const Status folded = replay.fold(record);
       if (!folded) return std::unexpected(to_failure(folded.error()));
     }
-    progress.show("replayed " + std::to_string(replay.fleet().last) + " of " +
-                  std::to_string(reader.head()) + " events");
+    progress.show("replay", "events", replay.fleet().last, reader.head());
   }
 }
 
@@ -111,7 +110,7 @@ Answer<int> tell(Context& context, const Replay& replay, const std::vector<Compa
           ? dump(Json{
                 {"events", replay.fleet().last}, {"same", same}, {"projections", projections}}) +
                 "\n"
-          : table.text(wants_colour(1)) + std::to_string(replay.fleet().last) +
+          : table.text(stdout_look()) + std::to_string(replay.fleet().last) +
                 " events replayed\n";
   const auto done = print(text);
   if (!done) return std::unexpected(done.error());
@@ -143,8 +142,7 @@ class VerifyProgress final : public schema::ProgressSink::Server {
  public:
   kj::Promise<void> report(ReportContext context) override {
     const auto params = context.getParams();
-    progress_.show("verified " + std::to_string(params.getDone()) + " of " +
-                   std::to_string(params.getTotal()) + " events");
+    progress_.show("verify", "events", params.getDone(), params.getTotal());
     return kj::READY_NOW;
   }
 

@@ -116,6 +116,7 @@ Answer<void> list_backward(Context& context, const ListOptions& options, Listing
 }
 
 Answer<int> list(Context& context, const ListOptions& options) {
+  begin_paging();
   Listing listing(context, options);
   const auto listed = !options.vm.empty() ? list_stream(context, options, listing)
                       : options.reverse   ? list_backward(context, options, listing)
@@ -140,23 +141,31 @@ Answer<int> show(Context& context, std::uint64_t sequence) {
       fields.emplace_back(name, value.is_string() ? value.get<std::string>()
                                 : value.is_null() ? ""
                                                   : dump(value));
+      if (name == "time") fields.back().second = when_in_full(record->envelope.time_ns);
     }
     text = describe(fields);
   }
   return printed(text);
 }
 
-std::string padded(std::string text, std::size_t columns) {
-  const std::size_t taken = width(text);
-  if (taken < columns) text.append(columns - taken, ' ');
-  return text + "  ";
-}
-
+// Rows come as they happen, so their widths are set beforehand; on a terminal cells are cut to them.
 std::string line_of(const std::array<std::string, 6>& cells) {
-  constexpr std::array<std::size_t, 5> kWidths{6, 24, 16, 20, 18};
+  const Look& look = stdout_look();
+  static const std::vector<std::size_t> widths = [&look] {
+    const std::size_t time = wishes().times == TimeStyle::kRelative ? 8 : width(when(1));
+    return fit_columns({6, time, 16, 20, 18, 80}, {3, time, 10, 12, 8, 12}, look.columns);
+  }();
   std::string line;
-  for (std::size_t i = 0; i < kWidths.size(); ++i) line += padded(escape(cells[i]), kWidths[i]);
-  return line + escape(cells.back()) + "\n";
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    std::string cell = escape(cells[i]);
+    if (look.terminal) cell = cut(cell, widths[i], look.unicode);
+    const std::size_t taken = width(cell);
+    line += cell;
+    if (i + 1 < cells.size()) {
+      line.append((taken < widths[i] ? widths[i] - taken : 0) + kGap, ' ');
+    }
+  }
+  return line + "\n";
 }
 
 }  // namespace
@@ -167,7 +176,7 @@ std::string event_header() {
 
 std::string event_line(const EventRecord& record, std::string_view name) {
   const Envelope& envelope = record.envelope;
-  return line_of({std::to_string(envelope.sequence), iso_time(envelope.time_ns),
+  return line_of({std::to_string(envelope.sequence), when(envelope.time_ns),
                   stream_label(envelope.stream, name), std::string(name_of(record.event)),
                   actor_label(envelope.actor), event_details(record.event)});
 }

@@ -140,6 +140,8 @@ void Follower::wait() {
 Answer<int> Follower::run() {
   const auto connected = session_.connect();
   if (!connected) return std::unexpected(connected.error());
+  // A line stays on the screen while "3s ago" gets wrong.
+  if (wishes().times == TimeStyle::kRelative) wishes().times = TimeStyle::kUtc;
   next_ = options_.since.value_or(session_.info().getHeadSequence() + 1);
   if (!context_.json()) {
     const auto done = print(event_header());

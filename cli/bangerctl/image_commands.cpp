@@ -1,4 +1,6 @@
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <deque>
 
 #include "cli/bangerctl/context.h"
 #include "cli/bangerctl/render_json.h"
@@ -33,9 +35,38 @@ Answer<std::optional<Image>> image_by_id(Session& session, std::uint64_t id) {
   return std::nullopt;
 }
 
-// Shows what the making prints, on stderr, until it has ended one way or the other.
+// What the making of an image prints, on stderr: for a person a bar by its steps ("step 2/5 what"),
+// and the last lines where it failed; else line by line.
+class MakingLines {
+ public:
+  void add(std::string_view line) {
+    if (!progress_.visible()) return remark(escape(line));
+    last_.emplace_back(escape(line));
+    if (last_.size() > kMostLines) last_.pop_front();
+    unsigned step = 0, steps = 0;
+    int rest = 0;
+    if (std::sscanf(last_.back().c_str(), "step %u/%u %n", &step, &steps, &rest) == 2 && rest > 0) {
+      progress_.clear();  // a new step is shown at once
+      progress_.show(last_.back().substr(static_cast<std::size_t>(rest)), "steps",
+                     step == 0 ? 0 : step - 1, steps);
+    }
+  }
+  void ended(bool ready) {
+    progress_.clear();
+    if (ready) return;
+    for (const std::string& line : last_) note(line);
+  }
+
+ private:
+  static constexpr std::size_t kMostLines = 20;
+  Progress progress_;
+  std::deque<std::string> last_;
+};
+
+// Until the making has ended one way or the other.
 Answer<Image> follow_making(Session& session, std::uint64_t id) {
   std::uint64_t line = 0;
+  MakingLines shown;
   for (;;) {
     auto answer = session.call([&](schema::Control::Client control) {
       auto request = control.imageProgressRequest();
@@ -45,13 +76,16 @@ Answer<Image> follow_making(Session& session, std::uint64_t id) {
       return request.send();
     });
     if (!answer) return std::unexpected(answer.error());
-    for (const auto text : answer->getLines()) note(escape({text.cStr(), text.size()}));
+    for (const auto text : answer->getLines()) shown.add({text.cStr(), text.size()});
     line = answer->getNextLine();
     if (answer->getRunning()) continue;
     auto image = image_by_id(session, id);
     if (!image) return std::unexpected(image.error());
     if (!*image) return failed("the image was deleted meanwhile");
-    if ((*image)->state != ImageState::kMaking) return **std::move(image);
+    if ((*image)->state != ImageState::kMaking) {
+      shown.ended((*image)->state == ImageState::kReady);
+      return **std::move(image);
+    }
     // The daemon came back and has yet to take the making up again.
     session.timer().afterDelay(200 * kj::MILLISECONDS).wait(session.io().waitScope);
   }
@@ -92,21 +126,20 @@ Answer<int> list(Context& context, const ImageOptions& options) {
     return printed(lines);
   }
   if (context.json()) return printed(dump(to_json(*images)) + "\n");
-  Table table({"NAME", "STATE", "SOURCE", "SIZE", "ON DISK", "AGE", "DIGEST"});
-  const std::int64_t now = now_ns();
+  Table table({"NAME", "STATE", "SOURCE", "SIZE", "ON DISK", age_title(), "DIGEST"});
   for (const Image& image : *images) {
     const bool ready = image.state == ImageState::kReady;
     table.add({image.name, std::string(name_of(image.state)),
                image.source == ImageSource::kRecipe ? "recipe " + image.recipe : "import",
                ready ? format_bytes(image.virtual_bytes) : "",
-               ready ? format_bytes(image.disk_bytes) : "", age(image.created_at_ns, now),
+               ready ? format_bytes(image.disk_bytes) : "", age_cell(image.created_at_ns),
                ready ? to_hex(image.digest).substr(0, 12) : ""});
     table.tone(ready                                ? Tone::kGood
                : image.state == ImageState::kFailed ? Tone::kBad
                                                     : Tone::kBusy,
                1);
   }
-  return printed(table.text(wants_colour(1)));
+  return printed(table);
 }
 
 Answer<int> show(Context& context, const ImageOptions& options) {
@@ -124,7 +157,7 @@ Answer<int> show(Context& context, const ImageOptions& options) {
                            {"Size", ready ? format_bytes(image->virtual_bytes) : ""},
                            {"On disk", ready ? format_bytes(image->disk_bytes) : ""},
                            {"Digest", ready ? to_hex(image->digest) : ""},
-                           {"Created", iso_time(image->created_at_ns)},
+                           {"Created", when_in_full(image->created_at_ns)},
                            {"Last event", std::to_string(image->last_sequence)}}));
 }
 

@@ -25,7 +25,7 @@ Answer<int> list(Context& context) {
     table.add({text_of(each.getName()), std::to_string(each.getVersion()),
                std::to_string(each.getCheckpoint()), text_of(each.getAbout())});
   }
-  return printed(context.json() ? dump(array) + "\n" : table.text(wants_colour(1)));
+  return context.json() ? printed(dump(array) + "\n") : printed(table);
 }
 
 template <class Row>
@@ -81,7 +81,7 @@ std::string as_text(const Json& rows) {
     for (const auto& [name, value] : fields) cells.push_back(value);
     table.add(std::move(cells));
   }
-  return table.text(wants_colour(1));
+  return table.text(stdout_look());
 }
 
 Answer<int> dump_projection(Context& context, const std::string& name) {
@@ -109,7 +109,7 @@ void add_projection_verbs(const Verbs& verbs) {
 
   auto name = std::make_shared<std::string>();
   verb = add_verb(*noun, "dump", "Every row of a projection, as stored");
-  verb->add_option("name", *name, "vm_runtime, images, history, host or parked")->required();
+  verb->add_option("projection", *name, "vm_runtime, images, history, host or parked")->required();
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [name](Context& context) { return dump_projection(context, *name); });
 }

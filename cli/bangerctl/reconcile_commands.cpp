@@ -25,7 +25,7 @@ Answer<int> plan(Context& context) {
     table.add({text_of(line.getSubject()), text_of(line.getDesired()), text_of(line.getObserved()),
                text_of(line.getAction()), text_of(line.getUnderWay())});
   }
-  return printed(context.json() ? dump(array) + "\n" : table.text(wants_colour(1)));
+  return context.json() ? printed(dump(array) + "\n") : printed(table);
 }
 
 Answer<int> status(Context& context) {
@@ -49,7 +49,7 @@ Answer<int> status(Context& context) {
   return printed(
       describe({{"Observations", std::to_string(status.getObservations())},
                 {"Last", last == 0 ? ""
-                                   : age(last, now_ns()) + " ago, in " +
+                                   : when(last) + ", took " +
                                          std::to_string(status.getLastDurationUs()) + " us"},
                 {"Every", format_ms(status.getTickMs())},
                 {"Under way", std::to_string(status.getInFlight())},

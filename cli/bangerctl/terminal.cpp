@@ -8,8 +8,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
-#include "cli/bangerctl/times.h"
+#include "cli/bangerctl/output/bar.h"
+#include "cli/bangerctl/output/pager.h"
 
 namespace banger::ctl {
 namespace {
@@ -88,6 +90,13 @@ std::size_t sequence_length(std::string_view text) {
   return std::min(i + 1, text.size());
 }
 
+constexpr std::uint64_t kRedrawMs = 80;
+
+std::optional<Pager>& pager() {
+  static std::optional<Pager> here;
+  return here;
+}
+
 }  // namespace
 
 std::string escape(std::string_view text) {
@@ -126,31 +135,33 @@ std::string neutralise(std::string_view text) {
   return out;
 }
 
-std::size_t width(std::string_view text) {
-  std::size_t columns = 0;
-  for (const char c : text) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  return columns;
-}
-
 bool is_terminal(int fd) {
   return ::isatty(fd) == 1;
 }
 
-bool wants_colour(int fd) {
-  const char* refused = std::getenv("NO_COLOR");
-  const char* terminal = std::getenv("TERM");
-  return is_terminal(fd) && !(refused && *refused) && terminal &&
-         std::strcmp(terminal, "dumb") != 0;
+Answer<void> print(std::string_view text) {
+  std::optional<Pager>& through = pager();
+  const auto read = through ? through->write(text) : write_all(STDOUT_FILENO, text);
+  if (!read) return std::unexpected(to_failure(read.error()));
+  if (*read) return {};
+  // Whoever leaves a pager has seen enough; one who leaves a pipe is told as SIGPIPE tells it (KJ
+  // ignores the signal).
+  const bool paged = through.has_value();
+  through.reset();
+  std::_Exit(paged ? kOk : 128 + SIGPIPE);
 }
 
-Answer<void> print(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EPIPE) std::_Exit(128 + SIGPIPE);  // KJ ignores the signal
-    if (n < 0) return failed(std::string("write to stdout: ") + std::strerror(errno));
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
+void begin_paging() {
+  if (pager() || !stdout_look().terminal || wishes().no_pager) return;
+  std::string command = pager_command([](const char* name) { return std::getenv(name); });
+  if (!command.empty()) pager().emplace(std::move(command), stdout_look().rows, STDOUT_FILENO);
+}
+
+Answer<void> end_paging() {
+  if (!pager()) return {};
+  const auto done = pager()->finish();
+  pager().reset();
+  if (!done) return std::unexpected(to_failure(done.error()));
   return {};
 }
 
@@ -166,22 +177,35 @@ void note(std::string_view line) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
-void complain(const Failure& failure) {
-  note("bangerctl: " + escape(failure.message));
-  if (!failure.hint.empty()) note("  try: " + escape(failure.hint));
+void remark(std::string_view line) {
+  if (!wishes().quiet) note(line);
 }
 
-Progress::Progress()
-    : terminal_(is_terminal(STDERR_FILENO)), since_(std::chrono::steady_clock::now()) {}
+void complain(const Failure& failure) {
+  const bool colour = look_at(STDERR_FILENO).colour;
+  const auto in = [colour](std::string_view start, std::string_view text) {
+    return colour ? std::string(start).append(text).append("\x1b[0m") : std::string(text);
+  };
+  note(in("\x1b[1;31m", "bangerctl:") + " " + escape(failure.message));
+  if (!failure.hint.empty()) note("  " + in("\x1b[36m", "try:") + " " + escape(failure.hint));
+}
 
-void Progress::show(std::string_view what) {
-  if (!terminal_) return;
-  const auto gone = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now() - since_);
+Progress::Progress() : since_(std::chrono::steady_clock::now()) {
+  if (!wishes().quiet) look_ = look_at(STDERR_FILENO);
+}
+
+void Progress::show(std::string_view what, std::string_view unit, std::uint64_t done,
+                    std::uint64_t total) {
+  if (!visible()) return;
+  const auto gone = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - since_)
+          .count());
+  if (shown_ && gone - shown_at_ms_ < kRedrawMs) return;
   const std::string line =
-      "\r\x1b[K" + escape(what) + " (" + format_ms(static_cast<std::uint64_t>(gone.count())) + ")";
+      "\r\x1b[K" + progress_line(escape(what), unit, done, total, gone, look_);
   std::fwrite(line.data(), 1, line.size(), stderr);
   shown_ = true;
+  shown_at_ms_ = gone;
 }
 
 void Progress::clear() {

@@ -33,12 +33,31 @@ std::string age(std::int64_t ns, std::int64_t now_ns) {
   return std::to_string(seconds / 86400) + "d";
 }
 
-std::string format_ms(std::uint64_t ms) {
-  if (ms < 1000) return std::to_string(ms) + " ms";
-  if (ms < 60'000) return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
-  const std::uint64_t seconds = ms / 1000 % 60;
-  return std::to_string(ms / 60'000) + "m" + (seconds < 10 ? "0" : "") + std::to_string(seconds) +
-         "s";
+std::string when(std::int64_t ns) {
+  if (ns == 0) return {};
+  const std::string iso = iso_time(ns);
+  switch (wishes().times) {
+    case TimeStyle::kRelative: {
+      const std::int64_t now = now_ns();
+      return ns > now + kSecond ? "in " + age(now, ns) : age(ns, now) + " ago";
+    }
+    case TimeStyle::kUtc:
+      return iso.substr(0, 10) + " " + iso.substr(11, 8) + " UTC";
+    case TimeStyle::kIso:
+      return iso;
+  }
+  return iso;
+}
+
+std::string when_in_full(std::int64_t ns) {
+  const bool both = wishes().times == TimeStyle::kRelative && ns != 0;
+  return both ? iso_time(ns) + " (" + when(ns) + ")" : when(ns);
+}
+
+std::string age_title() { return wishes().times == TimeStyle::kRelative ? "AGE" : "CREATED"; }
+
+std::string age_cell(std::int64_t ns) {
+  return wishes().times == TimeStyle::kRelative ? age(ns, now_ns()) : when(ns);
 }
 
 std::int64_t now_ns() {

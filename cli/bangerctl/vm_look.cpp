@@ -58,15 +58,14 @@ Answer<int> list(Context& context, const ListOptions& options) {
     return printed(lines);
   }
   if (context.json()) return printed(dump(to_json(*vms)) + "\n");
-  Table table({"NAME", "STATE", "READY", "IMAGE", "VCPUS", "MEMORY", "DISK", "AGE", "PORTS"});
-  const std::int64_t now = now_ns();
+  Table table({"NAME", "STATE", "READY", "IMAGE", "VCPUS", "MEMORY", "DISK", age_title(), "PORTS"});
   for (const VmRuntime& vm : *vms) {
     table.add({vm.name, std::string(name_of(vm.state)), readiness(vm), vm.image_name,
                std::to_string(vm.settings.vcpus), format_mib(vm.settings.memory_mib),
-               format_mib(vm.settings.disk_mib), age(vm.created_at_ns, now), ports_of(vm)});
+               format_mib(vm.settings.disk_mib), age_cell(vm.created_at_ns), ports_of(vm)});
     table.tone(tone_of(vm.state), 1);
   }
-  return printed(table.text(wants_colour(1)));
+  return printed(table);
 }
 
 Json view_json(const VmView& view) {
@@ -87,12 +86,11 @@ Json view_json(const VmView& view) {
 
 std::string view_text(const VmView& view) {
   const VmRuntime& vm = view.row;
-  const std::int64_t now = now_ns();
   const bool running = vm.state == VmState::kRunning;
   std::vector<std::pair<std::string, std::string>> fields{
       {"Name", vm.name},
       {"Id", vm.id.hex()},
-      {"State", std::string(name_of(vm.state)) + " for " + age(vm.changed_at_ns, now)},
+      {"State", std::string(name_of(vm.state)) + ", since " + when(vm.changed_at_ns)},
       {"Ready", running ? readiness(vm) : ""},
       {"Last error", vm.last_error},
       {"Image", vm.image_name + " (" + vm.image.hex() + ")"},
@@ -108,10 +106,10 @@ std::string view_text(const VmView& view) {
       {"Deleted after", vm.remove_after_exec ? "its command (--rm)" : ""},
       {"Incarnation", std::to_string(vm.incarnation)},
       {"Commands inside", std::to_string(vm.execs.size())},
-      {"Created", iso_time(vm.created_at_ns) + " (" + age(vm.created_at_ns, now) + ")"},
+      {"Created", when_in_full(vm.created_at_ns)},
       {"Process", view.pid == 0 ? ""
                                 : "pid " + std::to_string(view.pid) + ", since " +
-                                      iso_time(view.process_since_ns)},
+                                      when(view.process_since_ns)},
       {"Directory", view.dir},
       {"Overlay", view.overlay},
       {"Console log", view.console_log},

@@ -45,6 +45,21 @@ TimerId LoopTimers::after(std::uint64_t delay_ms, std::function<void()> fire) {
   return id;
 }
 
+log::Ticket StoredLog::append(log::AppendRequest request) {
+  const std::uint64_t now = clock_.monotonic_us();
+  const log::Ticket ticket = log_.append(std::move(request));
+  waiting_.push_back({ticket, now});
+  return ticket;
+}
+
+void StoredLog::durable(log::Durable durable) {
+  const std::uint64_t now = clock_.monotonic_us();
+  while (!waiting_.empty() && waiting_.front().ticket <= durable.ticket) {
+    commit_latency_.observe(now - waiting_.front().since_us);
+    waiting_.pop_front();
+  }
+}
+
 Status StoredLog::read(Sequence from, const std::function<bool(const log::Frame&)>& visit) {
   constexpr std::size_t kPageBytes = 8 << 20;
   bool go_on = true;

@@ -1,9 +1,11 @@
 // The runtime's ports on libuv, the kernel and the event log: each a few lines, and no decision in any.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 
+#include "cli/bangerd/metrics/measures.h"
 #include "drivers/effects/host_effects.h"
 #include "drivers/uv/timer.h"
 #include "drivers/uv/worker_pool.h"
@@ -42,8 +44,11 @@ class LoopTimers : public Timers {
 
 class StoredLog : public LogPort {
  public:
-  explicit StoredLog(log::EventLog& log) : log_(log) {}
-  log::Ticket append(log::AppendRequest request) override { return log_.append(std::move(request)); }
+  StoredLog(log::EventLog& log, Clock& clock) : log_(log), clock_(clock) {}
+  log::Ticket append(log::AppendRequest request) override;
+  // What is durable now, as the loop hears of it: ends the wait of its requests.
+  void durable(log::Durable durable);
+  [[nodiscard]] const Histogram& commit_latency() const { return commit_latency_; }
   [[nodiscard]] Sequence head() override { return log_.head().sequence; }
   [[nodiscard]] Result<std::optional<log::CommandRecord>> find_command(CommandId id) override {
     return log_.find_command(id);
@@ -65,7 +70,14 @@ class StoredLog : public LogPort {
   }
 
  private:
+  struct Waiting {
+    log::Ticket ticket = 0;
+    std::uint64_t since_us = 0;
+  };
   log::EventLog& log_;
+  Clock& clock_;
+  std::deque<Waiting> waiting_;  // as many as the log queues
+  Histogram commit_latency_ = commit_latency_histogram();
 };
 
 // Looks on a worker thread. `passing` sees each look on the loop before the runtime does.

@@ -2,11 +2,13 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <sstream>
+
+#include "drivers/http/text_server.h"
 
 namespace banger::bangerd {
 namespace {
@@ -72,41 +74,71 @@ std::optional<std::string> set_log_level(const toml::node& node, Config& config)
   return "\"debug\", \"info\", \"warn\" or \"error\"";
 }
 
-const std::map<std::string, Setter>& known_keys() {
-  constexpr std::int64_t kHour = 3'600'000;
-  static const std::map<std::string, Setter> kKeys = {
-      {"data_dir", path(&Config::data_dir)},
-      {"socket", path(&Config::socket)},
-      {"log_level", set_log_level},
-      {"tick_ms", number_of(&Config::tick_ms, 100, kHour)},
-      {"idle_ms", number_of(&Config::idle_ms, 1'000, 24 * kHour)},
-      {"exec_grace_ms", number_of(&Config::exec_grace_ms, 100, kHour)},
-      {"vmm.program", text(&Config::vmm_program)},
-      {"vmm.accel", set_accel},
-      {"vmm.console_bytes", number_of(&Config::console_bytes, 64 * 1024, std::int64_t{1} << 32)},
-      {"vmm.start_timeout_ms", whole_number(1'000, kHour, [](Config& config, std::int64_t value) {
-         config.limits.start_timeout_ms = static_cast<std::uint64_t>(value);
-       })},
-      {"vmm.ready_timeout_ms", whole_number(1'000, kHour, [](Config& config, std::int64_t value) {
-         config.limits.ready_timeout_ms = static_cast<std::uint64_t>(value);
-       })},
-      {"limits.vcpus", whole_number(1, 255, [](Config& config, std::int64_t value) {
-         config.limits.max_vcpus = static_cast<std::uint32_t>(value);
-       })},
-      {"limits.memory_mib", whole_number(64, 1 << 24, [](Config& config, std::int64_t value) {
-         config.limits.max_memory_mib = static_cast<std::uint64_t>(value);
-       })},
-      {"limits.disk_mib", whole_number(64, 1 << 26, [](Config& config, std::int64_t value) {
-         config.limits.max_disk_mib = static_cast<std::uint64_t>(value);
-       })},
-      {"limits.first_port", whole_number(1024, 65535, [](Config& config, std::int64_t value) {
-         config.limits.first_port = static_cast<std::uint16_t>(value);
-       })},
-      {"limits.last_port", whole_number(1024, 65535, [](Config& config, std::int64_t value) {
-         config.limits.last_port = static_cast<std::uint16_t>(value);
-       })},
-      {"log.low_water_mib", number_of(&Config::low_water_mib, 1, 1 << 24)},
-      {"log.ballast_mib", number_of(&Config::ballast_mib, 1, 1 << 16)},
+std::optional<std::string> set_metrics_listen(const toml::node& node, Config& config) {
+  auto value = node.value_exact<std::string>();
+  if (!value || !http::check_loopback(*value)) return "a loopback address and port, such as \"127.0.0.1:9477\"";
+  config.metrics_listen = *value;
+  return std::nullopt;
+}
+
+// A setter of one of HostLimits' numbers.
+template <class Number>
+Setter limit(Number HostLimits::*member, std::int64_t least, std::int64_t most) {
+  return whole_number(least, most, [member](Config& config, std::int64_t value) {
+    config.limits.*member = static_cast<Number>(value);
+  });
+}
+
+struct Known {
+  ConfigKey key;
+  Setter set;
+};
+
+constexpr std::int64_t kHour = 3'600'000;
+
+// In the manual's order.
+const std::vector<Known>& known_keys() {
+  static const std::vector<Known> kKeys = {
+      {{"data_dir", "/var/lib/banger, or ~/.local/share/banger", "Where everything is kept; an absolute path."},
+       path(&Config::data_dir)},
+      {{"socket", "/run/banger/bangerd.sock, or below $XDG_RUNTIME_DIR", "Where clients connect; an absolute path."},
+       path(&Config::socket)},
+      {{"log_level", "\"info\"", "debug, info, warn or error; to the journal under systemd, else to stderr."},
+       set_log_level},
+      {{"metrics_file", "none", "Metrics in Prometheus's text format, written anew on each tick; an absolute path."},
+       path(&Config::metrics_file)},
+      {{"metrics_listen", "none", "The same on a loopback address and port, such as \"127.0.0.1:9477\", at /metrics."},
+       set_metrics_listen},
+      {{"tick_ms", "5000", "How often the host is looked at without any other reason."},
+       number_of(&Config::tick_ms, 100, kHour)},
+      {{"idle_ms", "60000", "A client that says nothing for so long is dropped."},
+       number_of(&Config::idle_ms, 1'000, 24 * kHour)},
+      {{"exec_grace_ms", "10000", "How long a command in a guest may be without the client that holds it."},
+       number_of(&Config::exec_grace_ms, 100, kHour)},
+      {{"vmm.program", "\"qemu-system-x86_64\"", "The VMM, by name or path."}, text(&Config::vmm_program)},
+      {{"vmm.accel", "\"auto\"",
+        "auto, kvm or tcg; auto makes a trial boot once per host boot, because a /dev/kvm that opens may still never "
+        "boot a guest."},
+       set_accel},
+      {{"vmm.console_bytes", "4194304", "How much is kept of each guest's console."},
+       number_of(&Config::console_bytes, 64 * 1024, std::int64_t{1} << 32)},
+      {{"vmm.start_timeout_ms", "60000", "How long a VMM may take to be up."},
+       limit(&HostLimits::start_timeout_ms, 1'000, kHour)},
+      {{"vmm.ready_timeout_ms", "120000", "How long a guest may take to answer."},
+       limit(&HostLimits::ready_timeout_ms, 1'000, kHour)},
+      {{"limits.vcpus", "64", "Most virtual CPUs that one VM may ask for."}, limit(&HostLimits::max_vcpus, 1, 255)},
+      {{"limits.memory_mib", "the host's", "Most memory that one VM may ask for."},
+       limit(&HostLimits::max_memory_mib, 64, 1 << 24)},
+      {{"limits.disk_mib", "16777216", "Largest disk that one VM may ask for."},
+       limit(&HostLimits::max_disk_mib, 64, 1 << 26)},
+      {{"limits.first_port", "21000", "First host port that banger may choose."},
+       limit(&HostLimits::first_port, 1024, 65535)},
+      {{"limits.last_port", "31999", "Last host port that banger may choose."},
+       limit(&HostLimits::last_port, 1024, 65535)},
+      {{"log.low_water_mib", "256", "Below so much free space only stops and deletes are taken."},
+       number_of(&Config::low_water_mib, 1, 1 << 24)},
+      {{"log.ballast_mib", "64", "Kept to be let go when the disk is full, so that deletes have room."},
+       number_of(&Config::ballast_mib, 1, 1 << 16)},
   };
   return kKeys;
 }
@@ -115,9 +147,9 @@ Status take_table(const toml::table& table, const std::string& prefix, const std
   for (const auto& [key, node] : table) {
     std::string name = prefix + std::string(key.str());
     std::string place = file + ":" + std::to_string(key.source().begin.line) + ": ";
-    auto known = known_keys().find(name);
+    auto known = std::ranges::find(known_keys(), name, [](const Known& each) { return each.key.name; });
     if (known != known_keys().end()) {
-      if (auto wanted = known->second(node, config)) return fail(place + name + " must be " + *wanted);
+      if (auto wanted = known->set(node, config)) return fail(place + name + " must be " + *wanted);
     } else if (const toml::table* nested = node.as_table(); nested && prefix.empty()) {
       BANGER_TRY(take_table(*nested, name + ".", file, config));
     } else {
@@ -128,6 +160,12 @@ Status take_table(const toml::table& table, const std::string& prefix, const std
 }
 
 }  // namespace
+
+std::vector<ConfigKey> config_keys() {
+  std::vector<ConfigKey> keys;
+  for (const Known& each : known_keys()) keys.push_back(each.key);
+  return keys;
+}
 
 Status parse_config(std::string_view text, const std::string& path, Config& config) {
   try {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "drivers/effects/host_config.h"
 #include "engine/command.h"
@@ -15,6 +17,8 @@ struct Config {
   std::string socket;
   std::string file;  // where this was read from; empty where there was none
   std::string log_level = "info";
+  std::string metrics_file;    // empty: none
+  std::string metrics_listen;  // "127.0.0.1:9477"; empty: none
   std::string vmm_program = "qemu-system-x86_64";
   effects::AccelChoice accel = effects::AccelChoice::kAuto;
   std::uint64_t tick_ms = 5'000;
@@ -30,5 +34,13 @@ struct Config {
 [[nodiscard]] Status read_config(const std::string& path, bool must_exist, Config& config);
 // The same from text; `path` is for messages.
 [[nodiscard]] Status parse_config(std::string_view text, const std::string& path, Config& config);
+
+// What may be set, in the order of the manual: bangerd.toml(5) is made of it.
+struct ConfigKey {
+  std::string_view name;
+  std::string_view standard;  // the default, as one would write it
+  std::string_view about;
+};
+[[nodiscard]] std::vector<ConfigKey> config_keys();
 
 }  // namespace banger::bangerd

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "cli/bangerd/adapters.h"
+#include "cli/bangerd/metrics/publisher.h"
 #include "cli/bangerd/service.h"
 #include "drivers/observe/process.h"
 #include "drivers/rpc/control_server.h"
@@ -27,7 +28,7 @@ class DurabilityRelay {
     latest_ = durable;
     if (!std::exchange(posted_, true)) loop_.post([this] { deliver(); });
   }
-  void listen(Runtime* runtime) { runtime_ = runtime; }
+  void listen(std::function<void(log::Durable)> hear) { hear_ = std::move(hear); }
 
  private:
   void deliver() {
@@ -37,14 +38,14 @@ class DurabilityRelay {
       durable = latest_;
       posted_ = false;
     }
-    if (runtime_) runtime_->on_durable(durable);
+    if (hear_) hear_(durable);
   }
 
   uv::Loop& loop_;
   std::mutex mutex_;
   log::Durable latest_;
   bool posted_ = false;
-  Runtime* runtime_ = nullptr;
+  std::function<void(log::Durable)> hear_;
 };
 
 // A failed append or sync: what it left behind is only known once the log is opened again. Nothing is cleaned up.
@@ -121,7 +122,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto epochs = later_epochs(**log);
   if (!epochs) return std::unexpected(epochs.error());
   options->log_epochs = *std::move(epochs);
-  StoredLog stored(**log);
+  StoredLog stored(**log, clock);
   auto store = load_store(stored);
   if (!store) return std::unexpected(store.error());
 
@@ -141,7 +142,10 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   });
   runtime = std::make_unique<Runtime>(Ports{clock, entropy, timers, stored, observer, *effects}, *options,
                                       *std::move(store));
-  relay.listen(runtime.get());
+  relay.listen([&runtime, &stored](log::Durable durable) {
+    stored.durable(durable);
+    runtime->on_durable(durable);
+  });
 
   auto stop = [&runtime, &loop, stopping = false]() mutable {
     if (std::exchange(stopping, true)) return;
@@ -149,8 +153,9 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
     runtime->stop([&loop] { loop.stop(); });
   };
   std::function<void()> stop_once = stop;
+  const std::int64_t began_ns = clock.wall_ns();
   auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator,
-                                                        *slow, clock.wall_ns(), [&stop_once] { stop_once(); }});
+                                                        *slow, began_ns, [&stop_once] { stop_once(); }});
   auto server = rpc::Server::listen(
       loop, config.socket, {.idle_ms = config.idle_ms},
       [&service](const rpc::Client& client) { return rpc::make_control(*service, client); },
@@ -158,10 +163,14 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   if (!server) return std::unexpected(server.error());
   auto signals = uv::SignalWatcher::open(loop, {SIGTERM, SIGINT}, [&stop_once](int) { stop_once(); });
   if (!signals) return std::unexpected(signals.error());
-  uv::Timer water(loop, [&runtime, &log] {
+  auto publisher = Publisher::start(
+      {loop, config, layout, *runtime, **log, stored, *server, *quick, began_ns});
+  if (!publisher) return std::unexpected(publisher.error());
+  uv::Timer water(loop, [&runtime, &log, &publisher] {
     auto low = (*log)->low_water();
     if (low && *low != runtime->low_water()) spdlog::warn("disk space is {}", *low ? "low" : "enough again");
     if (low) runtime->set_low_water(*low);
+    (*publisher)->tick();
   });
   water.start_every(config.tick_ms);
 
@@ -171,6 +180,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   loop.run();
 
   // Clients first, then what acts on the host, then the runtime, and the log last: its anchor is exact after this.
+  publisher->reset();
   server->stop();
   service.reset();
   effects.reset();

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "cli/bangerd/daemon.h"
+#include "cli/bangerd/manual_pages.h"
 #include "cli/common/paths.h"
 
 namespace {
@@ -48,6 +49,14 @@ void tell_starter(int fd, const std::string& line) {
   ::close(fd);
 }
 
+// "key = value" lines; `bangerctl doctor` reads them.
+int print_settings(const bangerd::Config& config) {
+  std::printf("config = %s\ndata_dir = %s\nsocket = %s\nvmm.program = %s\nlog.low_water_mib = %ju\n",
+              config.file.c_str(), config.data_dir.c_str(), config.socket.c_str(), config.vmm_program.c_str(),
+              static_cast<std::uintmax_t>(config.low_water_mib));
+  return 0;
+}
+
 int refuse_to_start(int ready_fd, const Error& error, int code) {
   std::fprintf(stderr, "bangerd: %s\n", error.message.c_str());
   bool busy = error.sys_errno == EWOULDBLOCK;
@@ -67,6 +76,12 @@ int main(int argc, char** argv) {
   app.add_option("--data-dir", data_dir, "where everything is kept (default " + defaults.data_dir + ")");
   app.add_option("--socket", socket, "where clients connect (default " + defaults.socket + ")");
   app.add_option("--ready-fd", ready_fd, "write 'ready' or an error to this descriptor");
+  bool check = false;
+  app.add_flag("--check", check, "read the configuration, print what it comes to, and end");
+  int manual_section = 0;
+  app.add_option("--manual", manual_section, "print bangerd(8) or bangerd.toml(5), for man")
+      ->check(CLI::IsMember({5, 8}))
+      ->group("");
   app.set_version_flag("--version", std::string("bangerd ") + BANGER_VERSION);
   try {
     app.parse(argc, argv);
@@ -74,11 +89,16 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
 
+  if (manual_section != 0) {
+    std::fputs(bangerd::manual_text(app, manual_section).c_str(), stdout);
+    return 0;
+  }
   ::umask(077);
   auto read = bangerd::read_config(config_file.empty() ? defaults.config_file : config_file, !config_file.empty(), config);
   if (!read) return refuse_to_start(ready_fd, read.error(), kUsage);
   if (!data_dir.empty()) config.data_dir = cli::absolute_path(data_dir);
   if (!socket.empty()) config.socket = cli::absolute_path(socket);
+  if (check) return print_settings(config);
   limit_to_host(config.limits);
   set_up_logging(config.log_level);
 

@@ -68,7 +68,7 @@ void Runtime::begin(Effect effect) {
   std::string_view name = name_of(effect);
   context_.in_flight[subject].push_back({fence, name});
   if (disturbs(name)) disturb(subject);
-  spdlog::debug("begin {} {} fence {}", name, to_hex(subject.id), fence);
+  tell("begin", name, subject, fence);
   ports_.effects.begin(effect, [this, subject, fence, name](EffectEnd end) {
     effect_ended(subject, fence, name, std::move(end));
   });
@@ -80,6 +80,7 @@ void Runtime::effect_ended(StreamId subject, Sequence fence, std::string_view ef
       effects, [&](const InFlight& each) { return each.fence == fence && each.effect == effect; });
   BANGER_ASSERT(place != effects.end());
   effects.erase(place);
+  tell(end.retry_later ? "again_later" : "end", effect, subject, fence);
   if (effects.empty()) context_.in_flight.erase(subject);
   if (disturbs(effect)) disturb(subject);
   if (effect == "kill_stray") ++status_.corrections;
@@ -87,6 +88,15 @@ void Runtime::effect_ended(StreamId subject, Sequence fence, std::string_view ef
   if (end.retry_later) context_.held.insert(subject);
   dirty_.insert(subject);
   plan_dirty();
+}
+
+// Every line about an effect names the command that it is done for, as the lines about events do.
+void Runtime::tell(std::string_view what, std::string_view effect, StreamId subject, Sequence fence) const {
+  const VmRuntime* vm = subject.kind == StreamKind::kVm ? store_.fleet.vm(VmId{subject.id}) : nullptr;
+  const Image* image = subject.kind == StreamKind::kImage ? store_.fleet.image(ImageId{subject.id}) : nullptr;
+  const CommandId correlation = vm ? vm->correlation : image ? image->correlation : CommandId{};
+  spdlog::debug("effect={} {} stream={} fence={} correlation={}", effect, what, to_hex(subject.id), fence,
+                correlation.hex());
 }
 
 void Runtime::disturb(StreamId subject) {
@@ -111,6 +121,7 @@ void Runtime::observed(Observation observation) {
   ++status_.observations;
   status_.last_observation_ns = ports_.clock.wall_ns();
   status_.last_duration_us = ports_.clock.monotonic_us() - observe_began_us_;
+  status_.observed_us += status_.last_duration_us;
   status_.last_error = observation.processes_known ? "" : "the last look at the host's processes failed";
   // A look that began before an effect ended may have seen either side of it.
   std::erase_if(touched_, [&](const auto& touch) {

@@ -124,8 +124,9 @@ Accepted Runtime::commit(const Command& command, const Decision& decision, const
                         .boot = options_.boot,
                         .schema_version = kSchemaVersion},
                        fresh.event});
-    spdlog::info("{} {} {} by {}", records.back().envelope.sequence, name_of(fresh.event), to_hex(fresh.stream.id),
-                 command.actor.client);
+    const Envelope& envelope = records.back().envelope;
+    spdlog::info("event={} kind={} stream={} by=\"{}\" correlation={}", envelope.sequence, name_of(fresh.event),
+                 to_hex(fresh.stream.id), command.actor.client, envelope.correlation.hex());
   }
   auto request = fold_and_encode(store_, ports_.log, records, ports_.entropy);
   auto count = static_cast<std::uint32_t>(records.size());

@@ -48,6 +48,7 @@ struct ReconcileStatus {
   std::uint64_t observations = 0;
   std::int64_t last_observation_ns = 0;
   std::uint64_t last_duration_us = 0;
+  std::uint64_t observed_us = 0;  // all looks together
   std::uint64_t tick_ms = 0;
   std::uint32_t in_flight = 0;
   std::uint32_t held = 0;
@@ -118,6 +119,7 @@ class Runtime {
   void dispatch(Plan plan);
   void begin(Effect effect);
   void effect_ended(StreamId subject, Sequence fence, std::string_view effect, EffectEnd end);
+  void tell(std::string_view what, std::string_view effect, StreamId subject, Sequence fence) const;
   void disturb(StreamId subject);
   void observe();
   void observed(Observation observation);

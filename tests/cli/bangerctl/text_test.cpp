@@ -1,5 +1,6 @@
 #include "cli/bangerctl/table.h"
 #include "cli/bangerctl/terminal.h"
+#include "cli/bangerctl/times.h"
 #include "tests/catch.h"
 
 using namespace banger::ctl;
@@ -52,15 +53,56 @@ TEST_CASE("tables are aligned by what is seen, and colour only on demand") {
   table.add({"web", "running", "1"});
   table.tone(Tone::kGood, 1);
   table.add({"caf\xc3\xa9-long\n", "", "22"});
-  CHECK(table.text(false) ==
+  CHECK(table.text({}) ==
         "NAME         STATE    X\n"
         "web          running  1\n"
         "caf\xc3\xa9-long\\n  -        22\n");
-  CHECK(table.text(true) ==
-        "NAME         STATE    X\n"
+  CHECK(table.text({.terminal = true, .colour = true}) ==
+        "\x1b[1mNAME\x1b[0m         \x1b[1mSTATE\x1b[0m    \x1b[1mX\x1b[0m\n"
         "web          \x1b[32mrunning\x1b[0m  1\n"
         "caf\xc3\xa9-long\\n  -        22\n");
-  CHECK(Table({"A", "B"}).text(false) == "A  B\n");
+  CHECK(Table({"A", "B"}).text({}) == "A  B\n");
+}
+
+TEST_CASE("on a terminal a table fits the width: the widest columns are cut, none below its title") {
+  Table table({"NAME", "IMAGE", "PORTS"});
+  table.add({"web", "debian-with-everything", "ssh:21001, 127.0.0.1:8080->80/tcp"});
+  table.tone(Tone::kGood, 0);
+  table.add({"db", "tiny", ""});
+  CHECK(table.text({.terminal = true, .unicode = true, .columns = 44}) ==
+        "  NAME  IMAGE              PORTS\n"
+        "● web   debian-with-ever…  ssh:21001, 127.0…\n"
+        "  db    tiny               -\n");
+  CHECK(table.text({.terminal = true, .columns = 30}) ==
+        "NAME  IMAGE        PORTS\n"
+        "web   debian-w...  ssh:2100...\n"
+        "db    tiny         -\n");
+  CHECK(table.text({.terminal = true, .columns = 5}) ==
+        "NAME  IMAGE  PORTS\n"
+        "web   de...  ss...\n"
+        "db    tiny   -\n");
+  // No terminal, no cutting.
+  CHECK(table.text({}).find("127.0.0.1:8080->80/tcp\n") != std::string::npos);
+}
+
+TEST_CASE("instants are shown as the user wants them") {
+  const std::int64_t then = now_ns() - 150ll * 1'000'000'000;
+  wishes() = {};
+  CHECK(when(then) == "2m ago");
+  CHECK(when(now_ns() + 3'700ll * 1'000'000'000) == "in 1h");
+  CHECK(when(0).empty());
+  CHECK(when_in_full(then) == iso_time(then) + " (2m ago)");
+  CHECK(age_title() == "AGE");
+  CHECK(age_cell(then) == "2m");
+  const std::int64_t fixed = 1'700'000'003'042'000'000;
+  wishes().times = TimeStyle::kUtc;
+  CHECK(when(fixed) == "2023-11-14 22:13:23 UTC");
+  CHECK(age_title() == "CREATED");
+  wishes().times = TimeStyle::kIso;
+  CHECK(when(fixed) == "2023-11-14T22:13:23.042Z");
+  CHECK(when_in_full(fixed) == "2023-11-14T22:13:23.042Z");
+  CHECK(age_cell(fixed) == "2023-11-14T22:13:23.042Z");
+  wishes() = {};
 }
 
 TEST_CASE("one thing with many fields") {

@@ -108,7 +108,7 @@ TEST_CASE("events as lines and as objects") {
   CHECK(sequences({"events", "ls", "--vm", "web"}) == "3456");
   CHECK(sequences({"events", "ls", "--vm", "web", "-r", "--kind", "vm_started"}) == "5");
   CHECK(sequences({"events", "ls", "--limit", "0"}).empty());
-  const Ran table = place.run({"events", "ls", "--since", "6"});
+  const Ran table = place.run({"events", "ls", "--since", "6", "--iso"});
   CHECK(table.out ==
         "SEQ     TIME                      STREAM            KIND                  WHO             "
         "    DETAILS\n"
