@@ -67,7 +67,7 @@ int perform(const Action& action, Context& context) {
     return done.error().exit;
   } catch (const kj::Exception& exception) {
     (void)end_paging();
-    complain({kFailed, exception.getDescription().cStr()});
+    complain({kFailed, exception.getDescription().cStr(), "bangerctl doctor"});
     return kFailed;
   }
 }

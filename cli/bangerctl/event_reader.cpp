@@ -61,7 +61,7 @@ Answer<EventRecord> EventReader::at(Sequence sequence) {
   const auto kept = std::ranges::find(
       kept_, sequence, [](const EventRecord& each) { return each.envelope.sequence; });
   if (kept != kept_.end()) return *kept;
-  auto records = printed(sequence, kNeighbourBytes);
+  auto records = page(sequence, kNeighbourBytes);
   if (!records) return std::unexpected(records.error());
   if (records->empty() || records->front().envelope.sequence != sequence) {
     return failed(

@@ -166,6 +166,7 @@ Answer<void> end_paging() {
 }
 
 Answer<int> printed(std::string_view text) {
+  begin_paging();
   const auto done = print(text);
   if (!done) return std::unexpected(done.error());
   return kOk;

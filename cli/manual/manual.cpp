@@ -21,13 +21,13 @@ std::string plain(std::string_view text) {
 }
 
 // An argument of a macro: in quotes, which double inside.
-std::string quoted(std::string_view text) {
+std::string as_argument(std::string_view text) {
   std::string out = "\"";
   for (const char c : plain(text)) out.append(c == '"' ? 2 : 1, c);
   return out + "\"";
 }
 
-std::string section(std::string_view title) { return ".SH " + quoted(title) + "\n"; }
+std::string section(std::string_view title) { return ".SH " + as_argument(title) + "\n"; }
 
 std::string paragraphs(std::string_view text) {
   std::string out;
@@ -40,7 +40,7 @@ std::string paragraphs(std::string_view text) {
 }
 
 std::string term(std::string_view name, std::string_view about) {
-  return ".TP\n.B " + quoted(name) + "\n" + plain(about) + "\n";
+  return ".TP\n.B " + as_argument(name) + "\n" + plain(about) + "\n";
 }
 
 std::string term_of(const CLI::Option& option) {
@@ -48,10 +48,20 @@ std::string term_of(const CLI::Option& option) {
   for (std::size_t comma = 0; (comma = name.find(',', comma)) != std::string::npos; comma += 2) {
     name.insert(comma + 1, " ");
   }
+  // "TEXT:{table,json}": what may be chosen from stands in the text, where lines can break.
+  const std::string type = option.get_type_name();
+  const auto begin = type.find(":{");
+  const auto end = type.find('}', begin == std::string::npos ? 0 : begin);
+  const bool choice = begin != std::string::npos && end != std::string::npos;
   const bool takes_value = !option.get_positional() && option.get_items_expected_max() > 0;
-  if (takes_value && !option.get_type_name().empty()) name += " " + option.get_type_name();
-  const std::string about = option.get_description();
-  return term(name, about.empty() ? "." : about);
+  if (takes_value && !type.empty()) name += " " + type.substr(0, choice ? begin : type.size());
+  std::string about = option.get_description() + ".";
+  if (choice) {
+    about += " One of: ";
+    for (const char c : type.substr(begin + 2, end - begin - 2)) about += c == ',' ? std::string(", ") : std::string(1, c);
+    about += ".";
+  }
+  return term(name, about);
 }
 
 // Arguments first, as they stand on the line.
@@ -90,7 +100,7 @@ void add_verbs(const CLI::App& app, const std::string& words, std::string& out) 
   for (const CLI::App* verb : verbs_of(app)) {
     const std::string here = words + " " + verb->get_name();
     if (verbs_of(*verb).empty()) {
-      out += ".SS " + quoted(usage(*verb, here)) + "\n";
+      out += ".SS " + as_argument(usage(*verb, here)) + "\n";
       out += plain(verb->get_description()) + ".\n" + options_of(*verb);
     }
     add_verbs(*verb, here, out);
@@ -98,8 +108,8 @@ void add_verbs(const CLI::App& app, const std::string& words, std::string& out) 
 }
 
 std::string head(const Page& page) {
-  return ".TH " + quoted(page.name) + " " + std::to_string(page.section) + " \"\" " +
-         quoted("banger " + page.version) + " \"banger\"\n" + section("NAME") + plain(page.name) + " \\- " +
+  return ".TH " + as_argument(page.name) + " " + std::to_string(page.section) + " \"\" " +
+         as_argument("banger " + page.version) + " \"banger\"\n" + section("NAME") + plain(page.name) + " \\- " +
          plain(page.about) + "\n";
 }
 
@@ -115,7 +125,7 @@ std::string rest(const Page& page) {
     const std::string& each = page.see_also[i];
     const auto bracket = each.find('(');
     const bool last = i + 1 == page.see_also.size();
-    out += ".BR " + quoted(each.substr(0, bracket)) + " " + quoted(each.substr(bracket) + (last ? "" : ",")) + "\n";
+    out += ".BR " + as_argument(each.substr(0, bracket)) + " " + as_argument(each.substr(bracket) + (last ? "" : ",")) + "\n";
   }
   return out;
 }
@@ -125,7 +135,7 @@ std::string rest(const Page& page) {
 std::string of_program(const CLI::App& app, const Page& page) {
   std::string out = head(page) + section("SYNOPSIS");
   const bool has_verbs = !verbs_of(app).empty();
-  out += ".B " + quoted(page.name) + "\n[options]" + (has_verbs ? " command ..." : "") + "\n";
+  out += ".B " + as_argument(page.name) + "\n[options]" + (has_verbs ? " command ..." : "") + "\n";
   out += section("DESCRIPTION") + paragraphs(page.text);
   out += section("OPTIONS") + term("-h, --help", "Print help; behind a command, about that command.") + options_of(app);
   if (has_verbs) out += section("COMMANDS");

@@ -99,6 +99,7 @@ TEST_CASE("doctor examines a daemon that runs, and one that does not, and starts
   CHECK_FALSE(down.wrong("log"));
   CHECK(down.of("log").front().at("message").get<std::string>().find("anchor ") != std::string::npos);
   CHECK(down.wrong("strays"));  // its VMM runs on
+  REQUIRE(banger.ctl({"vm", "rm", "-f", "web"}).code == 0);
   CHECK(banger.leave() == "");
 }
 
@@ -174,6 +175,7 @@ TEST_CASE("the metrics tell what happens, in the file and on the port") {
   CHECK(page.find("banger_vms{state=\"running\"} 1\n") != std::string::npos);
   CHECK(page.find("banger_log_commit_seconds_count 0\n") == std::string::npos);
   CHECK(page.find("\nbanger_log_bytes ") != std::string::npos);
+  REQUIRE(banger.ctl({"vm", "rm", "-f", "web"}).code == 0);
   CHECK(banger.leave() == "");
   fs::remove(file);
 }

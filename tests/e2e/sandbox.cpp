@@ -114,6 +114,12 @@ Ran Sandbox::ctl(const std::vector<std::string>& words, const std::string& input
   return run(words_of(*this, words), environment_of(*this), input);
 }
 
+Ran Sandbox::shell(const std::string& line) const {
+  auto environment = environment_of(*this);
+  environment.insert(environment.begin(), "PATH=" + kBin + ":/usr/bin:/bin");
+  return run({"/bin/sh", "-c", "exec 2>&1; " + line}, environment, "");
+}
+
 pid_t Sandbox::begin(const std::vector<std::string>& words, const std::string& log) const {
   int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -177,7 +183,7 @@ std::vector<pid_t> Sandbox::processes_of(const std::string& program) const {
   return pids;
 }
 
-void Sandbox::make_stub_image() const {
+void Sandbox::make_stub_image(const std::string& name) const {
   std::string source = dir_ + "/image";
   fs::create_directory(source);
   std::ofstream(source + "/kernel") << "not a kernel";
@@ -185,7 +191,7 @@ void Sandbox::make_stub_image() const {
   Ran made = run({"/sbin/mke2fs", "-q", "-t", "ext4", source + "/rootfs.ext4", "4M"}, {}, "");
   INFO(made.err);
   REQUIRE(made.code == 0);
-  Ran imported = ctl({"image", "import", "base", source});
+  Ran imported = ctl({"image", "import", name, source});
   INFO(imported.err);
   REQUIRE(imported.code == 0);
 }

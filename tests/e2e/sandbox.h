@@ -29,7 +29,9 @@ class Sandbox {
 
   // bangerctl with these words, to its end.
   [[nodiscard]] Ran ctl(const std::vector<std::string>& words, const std::string& input = "") const;
-  // The same, begun only; finish() waits for it.
+  // A line as a user types it, with bangerctl in PATH; stderr comes with stdout.
+  [[nodiscard]] Ran shell(const std::string& line) const;
+  // As ctl(), begun only; finish() waits for it.
   [[nodiscard]] pid_t begin(const std::vector<std::string>& words, const std::string& log) const;
   [[nodiscard]] static int finish(pid_t child);
   // What `-o json` printed, parsed. Fails the test where the command failed.
@@ -45,8 +47,8 @@ class Sandbox {
   [[nodiscard]] std::map<pid_t, std::string> processes() const;
   [[nodiscard]] std::vector<pid_t> processes_of(const std::string& program) const;
 
-  // Makes a small image "base" that only a stand-in VMM will boot.
-  void make_stub_image() const;
+  // Makes a small image that only a stand-in VMM will boot.
+  void make_stub_image(const std::string& name = "base") const;
   // Stops the daemon, then says what is left: processes, files of VMs. Empty is as it should be.
   [[nodiscard]] std::string leave();
 

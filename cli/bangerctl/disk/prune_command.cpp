@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdio>
 #include <filesystem>
-#include <iostream>
 
 #include "cli/bangerctl/disk/leftovers.h"
 #include "cli/bangerctl/doctor/gather.h"
@@ -44,11 +46,13 @@ Answer<void> remove_one(Session& session, const Leftover& leftover) {
 Answer<bool> agreed(const PruneOptions& options, std::size_t count, std::uint64_t bytes) {
   if (options.yes) return true;
   if (!is_terminal(0)) return misused("nobody can be asked here", "bangerctl prune -y");
-  std::cerr << "Remove " << count << (count == 1 ? " thing" : " things") << " of "
-            << format_bytes(bytes) << "? [y/N] " << std::flush;
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
+  const std::string question = "Remove " + std::to_string(count) +
+                               (count == 1 ? " thing, " : " things, ") + format_bytes(bytes) +
+                               "? [y/N] ";
+  std::fputs(question.c_str(), stderr);
+  std::array<char, 16> typed{};
+  const std::string answer = std::fgets(typed.data(), typed.size(), stdin) ? typed.data() : "";
+  return answer == "y\n" || answer == "Y\n" || answer == "yes\n";
 }
 
 Json leftover_json(const Leftover& leftover, bool removed) {

@@ -6,6 +6,7 @@
 #include "cli/bangerctl/render_json.h"
 #include "cli/bangerctl/table.h"
 #include "cli/bangerctl/terminal.h"
+#include "events/capnp_bytes.h"
 
 namespace banger::ctl {
 namespace {
@@ -15,7 +16,12 @@ using doctor::Level;
 
 doctor::Facts gather(Context& context) {
   doctor::Facts facts{.client_version = BANGER_VERSION, .now_ns = now_ns()};
-  doctor::gather_settings(context.daemon_start(), facts);
+  DaemonStart start = context.daemon_start();
+  // The file that the daemon has read says more than the one that another would read.
+  if (context.session().connect(Session::Start::kNever) && start.config.empty()) {
+    start.config = text_of(context.session().info().getConfigFile());
+  }
+  doctor::gather_settings(start, facts);
   const bool answers = doctor::gather_daemon(context.session(), facts);
   doctor::gather_host(facts);
   if (!answers && facts.lock_holder == 0) doctor::gather_closed_log(facts);
@@ -60,7 +66,7 @@ Answer<int> examine(Context& context) {
   }
   const std::string summary = std::to_string(findings.size()) + " checks, " +
                               std::to_string(failures) + " failed, " + std::to_string(warnings) +
-                              " warnings\n";
+                              (warnings == 1 ? " warning\n" : " warnings\n");
   const auto shown = printed(context.json() ? dump(array) + "\n"
                                          : as_text(findings, !wishes().quiet) + summary);
   if (!shown) return shown;

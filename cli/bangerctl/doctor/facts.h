@@ -30,9 +30,9 @@ enum class KvmDevice { kMissing, kForbidden, kOpens };
 struct LogFact {
   std::uint64_t head = 0;
   std::uint64_t epoch = 0;
-  std::string epoch_reason;                       // empty: told by the daemon, which does not say
-  std::optional<std::uint64_t> anchor;            // sequence; nothing: not looked at
-  std::string error;                              // it could not be looked at, or is not sound
+  std::uint64_t lost = 0;               // events that were promised when the epoch began, and given up
+  std::optional<std::uint64_t> anchor;  // sequence; nothing: not looked at
+  std::string error;                    // it could not be looked at, or is not sound
 };
 
 struct DaemonFact {

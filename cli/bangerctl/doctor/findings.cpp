@@ -91,7 +91,9 @@ Finding kvm(const Facts& facts) {
       if (facts.kvm_verdict.empty()) {
         return pass("kvm", "/dev/kvm opens; the first start of a VM will try it");
       }
-      if (facts.kvm_usable) return pass("kvm", facts.kvm_verdict);
+      if (facts.kvm_usable || facts.kvm_verdict.ends_with("(configured)")) {
+        return pass("kvm", facts.kvm_verdict);
+      }
       return warn("kvm", facts.kvm_verdict + ": " + slow,
                   "vmm.accel = \"kvm\" in the configuration uses it all the same");
   }
@@ -139,8 +141,9 @@ Finding log(const Facts& facts) {
   if (log.anchor && *log.anchor > log.head) {
     return fail("log", at + ": the anchor promises event " + std::to_string(*log.anchor), mend);
   }
-  if (log.epoch_reason == "loss accepted" || log.epoch_reason == "loss_accepted") {
-    return warn("log", at + ": acknowledged events were given up in a repair", "bangerctl events ls --kind log_epoch_began");
+  if (log.lost != 0) {
+    return warn("log", at + ": " + std::to_string(log.lost) + " acknowledged events were given up in a repair",
+                "bangerctl events ls --kind log_epoch_began");
   }
   return pass("log", at + (log.anchor ? ", anchor " + std::to_string(*log.anchor) : ""));
 }

@@ -123,6 +123,17 @@ std::int32_t lock_holder(const std::string& lock_file) {
   return 0;
 }
 
+// The VM whose API socket stands among the words of a command line, each ended by NUL.
+VmId vm_named_in(const std::string& words, const Layout& layout) {
+  const std::string start = layout.vms_dir() + "/";
+  for (std::size_t at = words.find(start); at != std::string::npos; at = words.find(start, at + 1)) {
+    // The path may stand in a list of QEMU's options: it ends with the word, or with a comma.
+    const auto end = words.find_first_of(std::string_view("\0,", 2), at);
+    if (const VmId vm = vm_of_api_socket(layout, words.substr(at, end - at))) return vm;
+  }
+  return {};
+}
+
 }  // namespace
 
 void gather_settings(const DaemonStart& start, Facts& facts) {
@@ -189,9 +200,9 @@ void gather_closed_log(Facts& facts) {
   if (!stat["epochs"].is_array() || stat["epochs"].empty()) return;
   const auto& epoch = stat["epochs"].back();
   facts.log->epoch = epoch.value("number", std::uint64_t{0});
-  if (epoch.contains("reason") && epoch["reason"].is_string()) {
-    facts.log->epoch_reason = epoch["reason"].get<std::string>();
-  }
+  const auto anchored = epoch.value("anchored", std::uint64_t{0});
+  const auto kept = epoch.value("begins_after", std::uint64_t{0});
+  facts.log->lost = anchored > kept ? anchored - kept : 0;
 }
 
 std::vector<VmmProcess> find_vmms(const std::string& vms_dir) {
@@ -205,12 +216,7 @@ std::vector<VmmProcess> find_vmms(const std::string& vms_dir) {
     std::string words(kMostCommandLine, '\0');
     file.read(words.data(), static_cast<std::streamsize>(words.size()));
     words.resize(static_cast<std::size_t>(file.gcount()));
-    const auto begin = words.find(vms_dir + "/");
-    if (begin == std::string::npos) continue;
-    // The path may stand in a list of QEMU's options: it ends with the word, or with a comma.
-    const auto end = words.find_first_of(std::string_view("\0,", 2), begin);
-    const VmId vm = vm_of_api_socket(layout, words.substr(begin, end - begin));
-    if (vm) found.push_back({std::atoi(name.c_str()), vm.hex()});
+    if (const VmId vm = vm_named_in(words, layout)) found.push_back({std::atoi(name.c_str()), vm.hex()});
   }
   return found;
 }

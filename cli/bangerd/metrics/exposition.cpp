@@ -18,10 +18,11 @@ bool is_name(std::string_view name) {
   return !name.empty() && (name.front() < '0' || name.front() > '9');
 }
 
-// The shortest text that reads back as the same number.
+// The shortest digits that read back as the same number, without an exponent.
 std::string number(double value) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  std::array<char, 512> text{};  // the largest double has 309 digits
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr;
   return {text.data(), end};
 }
 

@@ -142,6 +142,11 @@ TEST_CASE("without a usable KVM guests are slow, and that is a warning") {
   CHECK(stuck.level == Level::kWarn);
   CHECK(stuck.check == "kvm");
   CHECK(wrong(with([](Facts& facts) { facts.kvm_verdict.clear(); })).empty());
+  // Who does not want it misses nothing.
+  CHECK(wrong(with([](Facts& facts) {
+          facts.kvm_usable = false;
+          facts.kvm_verdict = "tcg (configured)";
+        })).empty());
 }
 
 TEST_CASE("programs that are missing are failures with the package to install") {
@@ -155,7 +160,7 @@ TEST_CASE("a log that cannot be read, ends before its anchor, or has lost events
   const Finding cut = only([](Facts& facts) { facts.log->anchor = 50; });
   CHECK(cut.level == Level::kFail);
   CHECK(cut.message == "head 42, epoch 1: the anchor promises event 50");
-  CHECK(only([](Facts& facts) { facts.log->epoch_reason = "loss accepted"; }).level == Level::kWarn);
+  CHECK(only([](Facts& facts) { facts.log->lost = 3; }).level == Level::kWarn);
   CHECK(wrong(with([](Facts& facts) { facts.log.reset(); })).empty());
 }
 
