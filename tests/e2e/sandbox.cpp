@@ -115,9 +115,7 @@ Ran Sandbox::ctl(const std::vector<std::string>& words, const std::string& input
 }
 
 Ran Sandbox::shell(const std::string& line) const {
-  auto environment = environment_of(*this);
-  environment.insert(environment.begin(), "PATH=" + kBin + ":/usr/bin:/bin");
-  return run({"/bin/sh", "-c", "exec 2>&1; " + line}, environment, "");
+  return run({"/bin/sh", "-c", "PATH=" + kBin + ":$PATH; exec 2>&1; " + line}, environment_of(*this), "");
 }
 
 pid_t Sandbox::begin(const std::vector<std::string>& words, const std::string& log) const {

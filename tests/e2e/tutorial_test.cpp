@@ -34,11 +34,13 @@ std::vector<Step> steps_of(const std::string& page) {
 // What does not depend on when and where: ids, numbers with their units, and how wide a column is.
 std::string shape(std::string line) {
   static const std::regex kId("\\b[0-9a-f]{16,}\\b");
-  static const std::regex kTime("[0-9]+(\\.[0-9]+)? ?(us|ms|s|m|h|d)?([0-9]+s)?\\b");
+  static const std::regex kIso("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z");
+  static const std::regex kNumber("[0-9]+(\\.[0-9]+)?( ?(us|ms|s|m|h|d)\\b)?");
   static const std::regex kBlanks("[ \\t]+");
   static const std::regex kRule("(-|=|─|━){3,}");
   line = std::regex_replace(line, kId, "ID");
-  line = std::regex_replace(line, kTime, "N");
+  line = std::regex_replace(line, kIso, "TIME");
+  line = std::regex_replace(line, kNumber, "N");
   line = std::regex_replace(line, kRule, "--");
   line = std::regex_replace(line, kBlanks, " ");
   while (!line.empty() && line.back() == ' ') line.pop_back();
