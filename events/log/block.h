@@ -1,4 +1,5 @@
-// The stored unit of the log: what one sync committed, as bytes (docs/EVENT_LOG.md has the layout).
+// The stored unit of the log: what one sync committed, or later several of those merged, as bytes
+// (docs/EVENT_LOG.md has the layout).
 // The log's writer encodes blocks; readers, verify, bundles, fuzzers and the simulator decode them.
 // Pure: no file, no RocksDB, no clock. Bytes may be hostile: decode answers with an Error, checks
 // every checksum before it believes what that covers, and never reads or allocates beyond the
@@ -18,6 +19,7 @@
 namespace banger::log {
 
 inline constexpr std::uint16_t kBlockFormat = 1;
+inline constexpr std::uint16_t kMergedBlockFormat = 2;
 inline constexpr std::size_t kMaxBlockFrames = 4096;
 inline constexpr std::size_t kMaxBlockBytes = 16u << 20;
 inline constexpr std::size_t kMaxPartBytes = 1u << 20;  // public or personal part of one event
@@ -43,8 +45,9 @@ struct Frame {
 struct Block {
   Sequence first = 0;
   Digest previous{};  // chain hash of the block before; of the first block: genesis_of(store)
-  Digest chain{};     // SHA-256(previous || digests of the frames)
+  Digest chain{};     // SHA-256(previous || digests of the frames), for each group in turn
   std::vector<Frame> frames;
+  std::vector<std::uint16_t> groups;  // frames of each commit; one entry where nothing was merged
 
   [[nodiscard]] Sequence last() const { return first + frames.size() - 1; }
 };
@@ -69,6 +72,17 @@ struct EncodedBlock {
 
 // Does the block's own chain hash follow from its `previous` and its frames?
 [[nodiscard]] Status check_chain(const Block& block, Hasher& hasher);
+
+// The chain hash after event `sequence` of the block. An Error where no commit ended there.
+[[nodiscard]] Result<Digest> chain_after(const Block& block, Sequence sequence, Hasher& hasher);
+
+// The commits that a block was merged of, each as a block of its own, with views into the same bytes.
+[[nodiscard]] std::vector<Block> commits_of(const Block& block, Hasher& hasher);
+
+// One block in the place of several that follow on each other, with their frames, digests and
+// commits: every chain hash that the single blocks had can still be computed. An Error where they
+// do not chain, are damaged, or would not fit into one.
+[[nodiscard]] Result<std::string> merge_blocks(std::span<const std::string> blocks, Hasher& hasher);
 
 // The same block without the personal parts of `sequences` (all inside the block); digests and
 // chain stay.

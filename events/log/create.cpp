@@ -39,17 +39,21 @@ Status create_store(const LogPaths& paths, const std::optional<StoreId>& id, Anc
   {
     auto store = Store::open(aside, StoreMode::kCreate);
     if (!store) return std::unexpected(std::move(store).error());
-    std::string format;
-    put_be(format, kLogFormat);
-    BANGER_TRY(put_meta(*store, kMetaFormat, format));
-    BANGER_TRY(put_meta(*store, kMetaStore, store_id_value(*chosen)));
-    BANGER_TRY(begin_epoch(*store, {.number = 1, .reason = EpochReason::kCreated}));
+    BANGER_TRY(begin_store(*store, *chosen, {.number = 1, .reason = EpochReason::kCreated}));
     auto identity = read_identity(*store);
     if (!identity) return std::unexpected(std::move(identity).error());
     BANGER_TRY(anchor.write(anchor_of(*identity)));
     BANGER_TRY(store->close());
   }
   return rename_durably(aside, paths.db());
+}
+
+Status begin_store(const Store& store, StoreId id, const Epoch& epoch) {
+  std::string format;
+  put_be(format, kLogFormat);
+  BANGER_TRY(put_meta(store, kMetaFormat, format));
+  BANGER_TRY(put_meta(store, kMetaStore, store_id_value(id)));
+  return begin_epoch(store, epoch);
 }
 
 Status begin_epoch(const Store& store, const Epoch& epoch) {

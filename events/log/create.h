@@ -13,6 +13,9 @@ namespace banger::log {
 [[nodiscard]] Status create_store(const LogPaths& paths, const std::optional<StoreId>& id,
                                   AnchorFile& anchor);
 
+// What a new database says of itself: format, id and its first epoch.
+[[nodiscard]] Status begin_store(const Store& store, StoreId id, const Epoch& epoch);
+
 // Puts the next epoch into the store and syncs it. `store` must not be in its place yet.
 [[nodiscard]] Status begin_epoch(const Store& store, const Epoch& epoch);
 

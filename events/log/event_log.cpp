@@ -2,8 +2,11 @@
 
 #include "events/assert.h"
 #include "events/log/anchor_keeper.h"
+#include "events/log/block_scan.h"
 #include "events/log/create.h"
 #include "events/log/keys.h"
+#include "events/log/lookup.h"
+#include "events/log/row_snapshot.h"
 #include "events/log/space.h"
 #include "events/log/verify_store.h"
 #include "events/log/writer.h"
@@ -12,7 +15,8 @@ namespace banger::log {
 namespace fs = std::filesystem;
 
 struct EventLog::Impl {
-  Impl(Fd log_lock, Store opened, const Identity& identity, AnchorFile anchor, OpenOptions options)
+  Impl(Fd log_lock, Store opened, const Identity& identity, AnchorFile anchor, Merger merger,
+       OpenOptions options)
       : lock(std::move(log_lock)),
         store(std::move(opened)),
         id(identity.store),
@@ -20,10 +24,11 @@ struct EventLog::Impl {
         space(options.paths.path, options.low_water_bytes, options.ballast_bytes),
         keeper(std::move(anchor), options.anchor_interval,
                [this](Error error) { writer.fail_stop(std::move(error)); }),
-        writer(store, identity,
+        writer(store, identity, std::move(merger), options.max_commit_requests,
                {.on_head = [this](const Identity& head) { keeper.follow(anchor_of(head)); },
                 .on_durable = std::move(options.on_durable),
-                .on_failure = std::move(options.on_failure)}) {
+                .on_failure = std::move(options.on_failure),
+                .on_damage = std::move(options.on_damage)}) {
     keeper.follow(anchor_of(identity));  // recovery has synced what it found
   }
 
@@ -82,8 +87,10 @@ Result<std::unique_ptr<EventLog>> EventLog::open(OpenOptions options) {
   if (!store) return std::unexpected(std::move(store).error());
   auto identity = read_identity(*store);
   if (!identity) return std::unexpected(std::move(identity).error());
+  auto merger = Merger::open(*store);
+  if (!merger) return std::unexpected(std::move(merger).error());
   auto impl = std::make_unique<Impl>(std::move(*lock), std::move(*store), *identity,
-                                     std::move(*anchor), std::move(options));
+                                     std::move(*anchor), std::move(*merger), std::move(options));
   return std::unique_ptr<EventLog>(new EventLog(std::move(impl)));
 }
 
@@ -149,6 +156,25 @@ Result<Sequence> EventLog::read(Sequence from, std::size_t max_bytes,
   return next;
 }
 
+EventLog::Snapshot EventLog::snapshot() const {
+  rocksdb::DB& db = impl_->store.db();
+  return {db.GetSnapshot(), [&db](const rocksdb::Snapshot* held) { db.ReleaseSnapshot(held); }};
+}
+
+Status EventLog::blocks(Sequence from, const BlockVisitor& visit, const Snapshot& snapshot) const {
+  return visit_blocks(impl_->store, from, visit, snapshot.get());
+}
+
+Status EventLog::commits(Sequence from, const BlockVisitor& visit) const {
+  Hasher hasher;
+  return blocks(from, [&](const Block& block) {
+    for (const Block& commit : commits_of(block, hasher)) {
+      if (commit.last() >= from && !visit(commit)) return false;
+    }
+    return true;
+  });
+}
+
 Result<StoredEvent> EventLog::event(Sequence sequence) const {
   BANGER_ASSERT(sequence > 0);
   auto bytes = find_block(impl_->store, sequence);
@@ -193,6 +219,22 @@ Result<std::vector<Sequence>> EventLog::events_of_kind(std::uint16_t kind, Seque
   return found;
 }
 
+Result<std::vector<Sequence>> EventLog::events_of_kind_before(std::uint16_t kind, Sequence before,
+                                                              std::size_t limit) const {
+  return log::events_of_kind_before(impl_->store, kind, before, limit);
+}
+Status EventLog::visit_events(std::span<const Sequence> sequences,
+                              const EventVisitor& visit) const {
+  return log::visit_events(impl_->store, sequences, visit);
+}
+Result<StreamVersion> EventLog::stream_version_at(StreamId stream, Sequence at) const {
+  return log::stream_version_at(impl_->store, stream, at);
+}
+Sequence EventLog::first_sequence() const {
+  // A first block that cannot be read is found by whoever reads it: that is no reason to end here.
+  return log::first_sequence(impl_->store).value_or(1);
+}
+
 Result<std::optional<CommandRecord>> EventLog::find_command(CommandId id) const {
   const std::string key = command_key(id);
   auto value = impl_->store.get(Family::kCommands, key);
@@ -205,12 +247,12 @@ Result<std::optional<CommandRecord>> EventLog::find_command(CommandId id) const 
 
 Status EventLog::rows(std::string_view projection, std::uint32_t version,
                       const RowVisitor& visit) const {
-  const std::string prefix = row_prefix(projection, version);
-  auto it = impl_->store.scan(Family::kProjections);
-  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
-    if (!visit(it->key().ToStringView().substr(prefix.size()), it->value().ToStringView())) break;
-  }
-  return check("read the log", it->status());
+  return rows_from(projection, version, {}, visit);
+}
+
+Status EventLog::rows_from(std::string_view projection, std::uint32_t version,
+                           std::string_view first_key, const RowVisitor& visit) const {
+  return log::rows_from(impl_->store, projection, version, first_key, visit);
 }
 
 Result<std::optional<std::string>> EventLog::row(std::string_view projection, std::uint32_t version,
@@ -239,6 +281,14 @@ Result<std::vector<Interned>> EventLog::interned(std::uint8_t table) const {
   }
   BANGER_TRY(check("read the log", it->status()));
   return found;
+}
+
+std::unique_ptr<RowSnapshot> EventLog::snapshot_rows() const {
+  return take_row_snapshot(impl_->store);
+}
+
+Result<StreamId> EventLog::stream_of(Sequence sequence) const {
+  return find_stream(impl_->store, sequence);
 }
 
 Result<bool> EventLog::low_water() {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,8 @@
 
 namespace rocksdb {
 class Env;
-}
+class Snapshot;
+}  // namespace rocksdb
 
 namespace banger::log {
 
@@ -118,18 +120,36 @@ struct StoredEvent {
   Digest digest{};
 };
 
+// The rows as they are at one moment, however long it is looked at. Must not outlive its log. Any thread, one
+// at a time.
+class RowSnapshot {
+ public:
+  using RowVisitor = std::function<bool(std::string_view key, std::string_view value)>;
+  virtual ~RowSnapshot() = default;
+  // In the order of keys, until the visitor says false.
+  [[nodiscard]] virtual Status rows(std::string_view projection, std::uint32_t version,
+                                    const RowVisitor& visit) const = 0;
+  // 0 where the projection has none.
+  [[nodiscard]] virtual Result<Sequence> checkpoint(std::string_view projection, std::uint32_t version) const = 0;
+};
+
 struct OpenOptions {
   LogPaths paths;
   // Called on the writer thread, in order, after each sync; must not call back into append().
   std::function<void(Durable)> on_durable = {};
   // Called once, on one of the log's threads. The daemon must stop.
   std::function<void(Error)> on_failure = {};
+  // Called at most once, on the writer thread: old blocks were found damaged while they were being
+  // merged. Appending goes on; verify says more.
+  std::function<void(Error)> on_damage = {};
   std::uint64_t low_water_bytes = 256u
                                   << 20;    // free space below which new intents should be refused
   std::uint64_t ballast_bytes = 64u << 20;  // kept to be let go, so that deletes have room
   std::chrono::milliseconds anchor_interval{
       500};                                  // at least this long between two anchors; at most 1 s
   std::optional<StoreId> new_store_id = {};  // for a new store; random where not given
+  // Requests that one sync commits at most; 1 makes the log of a lonely client.
+  std::size_t max_commit_requests = 8'192;
   rocksdb::Env* env = nullptr;               // tests inject failures here; must outlive the log
 };
 
@@ -162,16 +182,38 @@ class EventLog {
   using EventVisitor = std::function<bool(const Frame&)>;
   [[nodiscard]] Result<Sequence> read(Sequence from, std::size_t max_bytes,
                                       const EventVisitor& visit) const;
+  // The log's blocks as they are now, whatever is appended or merged while it is held.
+  using Snapshot = std::shared_ptr<const rocksdb::Snapshot>;
+  [[nodiscard]] Snapshot snapshot() const;
+  // Visits whole blocks from the one that holds `from` on, until the visitor says false.
+  using BlockVisitor = std::function<bool(const Block&)>;
+  [[nodiscard]] Status blocks(Sequence from, const BlockVisitor& visit,
+                              const Snapshot& snapshot = nullptr) const;
+  // The same, but each commit as a block of its own, whatever was merged: the chain's own steps.
+  [[nodiscard]] Status commits(Sequence from, const BlockVisitor& visit) const;
   [[nodiscard]] Result<StoredEvent> event(Sequence sequence) const;  // an Error where there is none
   [[nodiscard]] Result<std::vector<Sequence>> stream_events(StreamId stream, StreamVersion from,
                                                             std::size_t limit) const;
   [[nodiscard]] Result<std::vector<Sequence>> events_of_kind(std::uint16_t kind, Sequence from,
                                                              std::size_t limit) const;
+  [[nodiscard]] Result<std::vector<Sequence>> events_of_kind_before(std::uint16_t kind,
+                                                                    Sequence before,
+                                                                    std::size_t limit) const;
+  // These events, in the order given; neighbours in one block cost one reading.
+  [[nodiscard]] Status visit_events(std::span<const Sequence> sequences,
+                                    const EventVisitor& visit) const;
+  // How far the stream was when event `at` was the last: 0 before its first.
+  [[nodiscard]] Result<StreamVersion> stream_version_at(StreamId stream, Sequence at) const;
+  // The oldest event that is kept; 1 of a log that is empty or was never archived.
+  [[nodiscard]] Sequence first_sequence() const;
   [[nodiscard]] Result<std::optional<CommandRecord>> find_command(CommandId id) const;
 
-  using RowVisitor = std::function<bool(std::string_view key, std::string_view value)>;
+  using RowVisitor = RowSnapshot::RowVisitor;
   [[nodiscard]] Status rows(std::string_view projection, std::uint32_t version,
                             const RowVisitor& visit) const;
+  // The rows whose keys are not before `first_key`.
+  [[nodiscard]] Status rows_from(std::string_view projection, std::uint32_t version,
+                                 std::string_view first_key, const RowVisitor& visit) const;
   [[nodiscard]] Result<std::optional<std::string>> row(std::string_view projection,
                                                        std::uint32_t version,
                                                        std::string_view key) const;
@@ -179,6 +221,9 @@ class EventLog {
   [[nodiscard]] Result<Sequence> checkpoint(std::string_view projection,
                                             std::uint32_t version) const;
   [[nodiscard]] Result<std::vector<Interned>> interned(std::uint8_t table) const;
+  [[nodiscard]] std::unique_ptr<RowSnapshot> snapshot_rows() const;
+  // The stream that an event was appended to, by the index: for one whose own bytes do not tell. Slow.
+  [[nodiscard]] Result<StreamId> stream_of(Sequence sequence) const;
 
   // Looks at the free space. True: refuse new intents, take only what deletes; the ballast has been
   // let go. It comes back, and this is false again, once there is room for mark and ballast.

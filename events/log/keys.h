@@ -16,6 +16,8 @@ namespace banger::log {
 inline constexpr std::uint32_t kLogFormat = 1;  // of keys and families; blocks carry their own
 inline constexpr std::string_view kMetaFormat = "format";
 inline constexpr std::string_view kMetaStore = "store";
+inline constexpr std::string_view kMetaMerged =
+    "merged";  // the last event that merging has looked at
 
 [[nodiscard]] std::string number_key(std::uint64_t number);
 [[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view bytes);

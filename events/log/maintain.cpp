@@ -10,6 +10,7 @@
 
 #include "events/log/create.h"
 #include "events/log/reader.h"
+#include "events/log/replace.h"
 #include "events/log/verify_store.h"
 
 namespace banger::log {
@@ -32,31 +33,6 @@ Status copy_database(const fs::path& from, const fs::path& to) {
 
 std::uint64_t next_epoch(const Identity& identity, const std::optional<Anchor>& anchor) {
   return std::max(identity.epoch.number, anchor ? anchor->epoch : 0) + 1;
-}
-
-// The epoch goes into the copy, then the copy into its place, then the anchor: cut short anywhere,
-// the log is either still the old one or one whose later epoch says that the operator decided.
-Result<Replaced> put_in_place(Store copy, const fs::path& copied, const LogPaths& paths,
-                              EpochReason reason, AnchorFile& anchor) {
-  auto identity = read_identity(copy);
-  if (!identity) return std::unexpected(std::move(identity).error());
-  const auto& promised = anchor.newest();
-  Replaced replaced{.epoch = {.number = next_epoch(*identity, promised),
-                              .reason = reason,
-                              .begins_after = identity->head,
-                              .anchored = promised ? promised->sequence : 0},
-                    .head = identity->head,
-                    .kept_aside = {}};
-  BANGER_TRY(begin_epoch(copy, replaced.epoch));
-  BANGER_TRY(copy.close());
-  if (std::error_code ignored; fs::exists(paths.db(), ignored)) {
-    replaced.kept_aside = paths.path / ("db.before-epoch-" + std::to_string(replaced.epoch.number));
-    BANGER_TRY(rename_durably(paths.db(), replaced.kept_aside));
-  }
-  BANGER_TRY(rename_durably(copied, paths.db()));
-  identity->epoch = replaced.epoch;
-  BANGER_TRY(anchor.write(anchor_of(*identity)));
-  return replaced;
 }
 
 Result<bool> is_sound(const LogPaths& paths, const VerifyProgress& progress) {
@@ -86,6 +62,29 @@ Result<std::optional<Error>> loss_in(const Store& copy, const std::optional<Anch
 }
 
 }  // namespace
+
+Result<Replaced> put_in_place(Store copy, const fs::path& copied, const LogPaths& paths,
+                              EpochReason reason, AnchorFile& anchor) {
+  auto identity = read_identity(copy);
+  if (!identity) return std::unexpected(std::move(identity).error());
+  const auto& promised = anchor.newest();
+  Replaced replaced{.epoch = {.number = next_epoch(*identity, promised),
+                              .reason = reason,
+                              .begins_after = identity->head,
+                              .anchored = promised ? promised->sequence : 0},
+                    .head = identity->head,
+                    .kept_aside = {}};
+  BANGER_TRY(begin_epoch(copy, replaced.epoch));
+  BANGER_TRY(copy.close());
+  if (std::error_code ignored; fs::exists(paths.db(), ignored)) {
+    replaced.kept_aside = paths.path / ("db.before-epoch-" + std::to_string(replaced.epoch.number));
+    BANGER_TRY(rename_durably(paths.db(), replaced.kept_aside));
+  }
+  BANGER_TRY(rename_durably(copied, paths.db()));
+  identity->epoch = replaced.epoch;
+  BANGER_TRY(anchor.write(anchor_of(*identity)));
+  return replaced;
+}
 
 Status backup_store(const Store& store, const fs::path& target) {
   std::error_code ignored;

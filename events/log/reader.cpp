@@ -100,11 +100,9 @@ Status check_anchor(const Store& store, const Identity& identity,
     BANGER_TRY(decode_block(*bytes, block));
     Hasher hasher;
     BANGER_TRY(check_chain(block, hasher));
-    if (block.last() != anchor->sequence) {
-      return fail("the anchored event " + std::to_string(anchor->sequence) +
-                  " does not end a block: the log is another one");
-    }
-    chain = block.chain;
+    const auto anchored = chain_after(block, anchor->sequence, hasher);
+    if (!anchored) return fail("the log is another one: anchored " + anchored.error().message);
+    chain = *anchored;
   }
   if (chain == anchor->chain) return {};
   return fail("the chain hash at event " + std::to_string(anchor->sequence) + " is " +
@@ -117,7 +115,7 @@ Anchor anchor_of(const Identity& identity) {
 }
 
 Result<std::string> find_block(const Store& store, Sequence sequence) {
-  auto it = store.scan(Family::kBlocks);
+  auto it = store.look(Family::kBlocks);
   it->SeekForPrev(number_key(sequence));
   BANGER_TRY(check("read the log", it->status()));
   if (!it->Valid()) return fail("no block holds event " + std::to_string(sequence));
@@ -125,7 +123,7 @@ Result<std::string> find_block(const Store& store, Sequence sequence) {
 }
 
 Result<StreamVersion> last_version(const Store& store, StreamId stream) {
-  auto it = store.scan(Family::kStreams);
+  auto it = store.look(Family::kStreams);
   it->SeekForPrev(stream_key(stream, UINT64_MAX));
   BANGER_TRY(check("read the log", it->status()));
   if (!it->Valid()) return StreamVersion{0};

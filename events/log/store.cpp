@@ -27,9 +27,11 @@ rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
                                   : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.paranoid_checks = true;
   options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
-  // What recovery must replay is bounded: a large WAL makes opening take seconds.
-  options.max_total_wal_size = 8u << 20;
-  options.db_write_buffer_size = 8u << 20;
+  // What recovery must replay is bounded: a large WAL makes opening take seconds. Not smaller: the
+  // indexes' keys are random, and each flush of them is one more for compaction to merge.
+  options.max_total_wal_size = 24u << 20;
+  options.db_write_buffer_size = 16u << 20;
+  options.allow_concurrent_memtable_write = false;  // there is one writer
   // No second try behind our back: after a failed write this process ends.
   options.max_bgerror_resume_count = 0;
   options.max_background_jobs = 2;
@@ -42,7 +44,8 @@ rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
 rocksdb::ColumnFamilyOptions family_options() {
   rocksdb::ColumnFamilyOptions options;
   options.compression = rocksdb::kLZ4Compression;
-  options.write_buffer_size = 8u << 20;
+  options.bottommost_compression = rocksdb::kZSTD;  // what is old is read seldom
+  options.write_buffer_size = 16u << 20;
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -94,10 +97,18 @@ Result<std::optional<std::string>> Store::get(Family which, std::string_view key
   return value;
 }
 
-std::unique_ptr<rocksdb::Iterator> Store::scan(Family which) const {
+std::unique_ptr<rocksdb::Iterator> Store::scan(Family which,
+                                               const rocksdb::Snapshot* at) const {
   rocksdb::ReadOptions options;
   options.total_order_seek = true;
   options.readahead_size = kScanReadahead;
+  options.snapshot = at;
+  return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family(which)));
+}
+
+std::unique_ptr<rocksdb::Iterator> Store::look(Family which) const {
+  rocksdb::ReadOptions options;
+  options.total_order_seek = true;
   return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family(which)));
 }
 
@@ -105,6 +116,10 @@ Status Store::write(rocksdb::WriteBatch& batch) const {
   rocksdb::WriteOptions options;
   options.sync = true;
   return check("append to the log", db_->Write(options, &batch));
+}
+
+Status Store::write_unsynced(rocksdb::WriteBatch& batch) const {
+  return check("append to the log", db_->Write({}, &batch));
 }
 
 Status Store::flush() const {

@@ -41,8 +41,14 @@ class Store {
   }
   // Nothing where there is no such key.
   [[nodiscard]] Result<std::optional<std::string>> get(Family family, std::string_view key) const;
-  [[nodiscard]] std::unique_ptr<rocksdb::Iterator> scan(Family family) const;
+  // For going through many entries; reads ahead.
+  [[nodiscard]] std::unique_ptr<rocksdb::Iterator> scan(Family family,
+                                                        const rocksdb::Snapshot* at = nullptr) const;
+  // For a few places far apart.
+  [[nodiscard]] std::unique_ptr<rocksdb::Iterator> look(Family family) const;
   [[nodiscard]] Status write(rocksdb::WriteBatch& batch) const;  // synced
+  // Durable with the next synced one; a crash before keeps all of it or nothing.
+  [[nodiscard]] Status write_unsynced(rocksdb::WriteBatch& batch) const;
   [[nodiscard]] Status flush() const;                            // every family's memtable
   [[nodiscard]] Status close();
 

@@ -11,7 +11,6 @@
 namespace banger::log {
 namespace {
 
-constexpr std::size_t kMaxGroupRequests = 8'192;
 constexpr std::size_t kMaxKnownVersions = 65'536;
 
 std::size_t block_bytes(const AppendRequest& request) {
@@ -37,17 +36,14 @@ Frame frame_of(const EncodedEvent& event) {
           personal ? PersonalPart::kPresent : PersonalPart::kNone, event.personal_bytes};
 }
 
-void put(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, std::string_view key,
-         std::string_view value) {
-  const rocksdb::Status status = batch.Put(family, key, value);
-  BANGER_ASSERT(status.ok());  // a batch in memory fails only if it is used wrongly
-}
-
 }  // namespace
 
-Writer::Writer(const Store& store, const Identity& identity, Hooks hooks)
+Writer::Writer(const Store& store, const Identity& identity, Merger merger,
+               std::size_t max_requests, Hooks hooks)
     : store_(store),
+      max_requests_(max_requests),
       hooks_(std::move(hooks)),
+      merger_(std::move(merger)),
       next_sequence_(identity.head + 1),
       durable_(identity),
       thread_([this] { run(); }) {}
@@ -116,7 +112,15 @@ Status Writer::drain() {
 
 void Writer::run() {
   std::unique_lock lock(mutex_);
-  for (;;) {
+  for (bool mergeable = true;;) {
+    const bool idle = !stopping_ && !failure_ && queue_.empty();
+    if (idle && mergeable) {
+      const Sequence head = durable_.head;
+      lock.unlock();
+      mergeable = merge(head);
+      lock.lock();
+      continue;
+    }
     changed_.wait(lock, [this] { return stopping_ || failure_ || !queue_.empty(); });
     if (failure_ || queue_.empty()) return;
     Group group = take_group();
@@ -131,15 +135,25 @@ void Writer::run() {
     lock.unlock();
     if (moved) hooks_.on_head(*next);
     if (hooks_.on_durable) hooks_.on_durable({group.last_ticket, next->head});
+    mergeable = merge(next->head);  // so that it keeps up with a queue that is never empty, too
     lock.lock();
   }
+}
+
+bool Writer::merge(Sequence head) {
+  if (!merger_) return false;
+  const auto more = merger_->step(store_, head);
+  if (more) return *more;
+  merger_.reset();
+  if (hooks_.on_damage) hooks_.on_damage(more.error());
+  return false;
 }
 
 Writer::Group Writer::take_group() {
   Group group;
   std::size_t frames = 0;
   std::size_t bytes = kBlockHeaderBytes;
-  while (!queue_.empty() && group.requests.size() < kMaxGroupRequests) {
+  while (!queue_.empty() && group.requests.size() < max_requests_) {
     AppendRequest& next = queue_.front();
     frames += next.events.size();
     bytes += block_bytes(next);
@@ -154,39 +168,40 @@ Writer::Group Writer::take_group() {
 }
 
 Result<Identity> Writer::commit(const Group& group) {
-  rocksdb::WriteBatch batch = make_batch();
+  Changes changes;
   Identity next = durable_;  // only this thread changes it
-  BANGER_TRY(put_erasures(group, batch));
-  BANGER_TRY(put_events(group, next, batch));
+  BANGER_TRY(put_erasures(group, changes));
+  BANGER_TRY(put_events(group, next, changes));
   std::set<CommandId> ids;
   for (const AppendRequest& request : group.requests) {
     if (request.command) {
       BANGER_ASSERT(ids.insert(request.command->id).second);
-      BANGER_TRY(put_command(*request.command, batch));
+      BANGER_TRY(put_command(*request.command, changes));
     }
-    for (const Interned& interned : request.interned) BANGER_TRY(put_interned(interned, batch));
+    for (const Interned& interned : request.interned) BANGER_TRY(put_interned(interned, changes));
   }
-  put_rows(group, batch);
+  put_rows(group, changes);
+  auto batch = std::move(changes).batch(store_);
   BANGER_TRY(store_.write(batch));
   return next;
 }
 
-Status Writer::put_events(const Group& group, Identity& next, rocksdb::WriteBatch& batch) {
+Status Writer::put_events(const Group& group, Identity& next, Changes& changes) {
   std::vector<Frame> frames;
   if (versions_.size() > kMaxKnownVersions) versions_.clear();
   for (const AppendRequest& request : group.requests) {
     for (const EncodedEvent& event : request.events) {
       BANGER_TRY(check_version(event));
       frames.push_back(frame_of(event));
-      put(batch, store_.family(Family::kStreams), stream_key(event.stream, event.stream_version),
-          number_key(event.sequence));
-      put(batch, store_.family(Family::kKinds), kind_key(event.kind, event.sequence), {});
+      changes.put(Family::kStreams, stream_key(event.stream, event.stream_version),
+                  number_key(event.sequence));
+      changes.put(Family::kKinds, kind_key(event.kind, event.sequence), {});
     }
   }
   if (frames.empty()) return {};
   BANGER_ASSERT(frames.front().sequence == next.head + 1);
   const EncodedBlock block = encode_block(next.chain, frames, hasher_);
-  put(batch, store_.family(Family::kBlocks), number_key(frames.front().sequence), block.bytes);
+  changes.put(Family::kBlocks, number_key(frames.front().sequence), block.bytes);
   next.head = frames.back().sequence;
   next.chain = block.chain;
   return {};
@@ -204,25 +219,25 @@ Status Writer::check_version(const EncodedEvent& event) {
   return {};
 }
 
-Status Writer::put_command(const CommandRecord& record, rocksdb::WriteBatch& batch) {
+Status Writer::put_command(const CommandRecord& record, Changes& changes) {
   const std::string key = command_key(record.id);
   auto stored = store_.get(Family::kCommands, key);
   if (!stored) return std::unexpected(std::move(stored).error());
   BANGER_ASSERT(!*stored);  // whoever appends has looked for the id, stored and in flight
-  put(batch, store_.family(Family::kCommands), key, command_value(record));
+  changes.put(Family::kCommands, key, command_value(record));
   return {};
 }
 
-Status Writer::put_interned(const Interned& interned, rocksdb::WriteBatch& batch) {
+Status Writer::put_interned(const Interned& interned, Changes& changes) {
   const std::string key = interned_key(interned.table, interned.id);
   auto stored = store_.get(Family::kMeta, key);
   if (!stored) return std::unexpected(std::move(stored).error());
   BANGER_ASSERT(!*stored);  // another meaning would change old events
-  put(batch, store_.family(Family::kMeta), key, interned.value);
+  changes.put(Family::kMeta, key, interned.value);
   return {};
 }
 
-Status Writer::put_erasures(const Group& group, rocksdb::WriteBatch& batch) {
+Status Writer::put_erasures(const Group& group, Changes& changes) {
   std::set<Sequence> left;
   for (const AppendRequest& request : group.requests) {
     left.insert(request.erase.begin(), request.erase.end());
@@ -238,31 +253,32 @@ Status Writer::put_erasures(const Group& group, rocksdb::WriteBatch& batch) {
     const std::vector<Sequence> here(left.begin(), end);
     auto erased = erase_personal(*bytes, here, hasher_);
     if (!erased) return std::unexpected(std::move(erased).error());
-    put(batch, store_.family(Family::kBlocks), number_key(block.first), *erased);
+    changes.put(Family::kBlocks, number_key(block.first), *erased);
     left.erase(left.begin(), end);
   }
   return {};
 }
 
-void Writer::put_rows(const Group& group, rocksdb::WriteBatch& batch) const {
-  rocksdb::ColumnFamilyHandle* family = store_.family(Family::kProjections);
+void Writer::put_rows(const Group& group, Changes& changes) const {
   std::map<std::string, Sequence> checkpoints;
   Sequence last = durable_.head;
   for (const AppendRequest& request : group.requests) {
     if (!request.events.empty()) last = request.events.back().sequence;
     for (const RowWrite& row : request.rows) {
-      const std::string key = row_prefix(row.projection, row.version) + row.key;
+      std::string key = row_prefix(row.projection, row.version) + row.key;
       if (row.value) {
-        put(batch, family, key, *row.value);
+        changes.put(Family::kProjections, std::move(key), *row.value);
       } else {
-        BANGER_ASSERT(batch.Delete(family, key).ok());
+        changes.erase(Family::kProjections, std::move(key));
       }
     }
     for (const auto& [projection, version] : request.checkpoints_for) {
       checkpoints[checkpoint_key(projection, version)] = last;
     }
   }
-  for (const auto& [key, sequence] : checkpoints) put(batch, family, key, number_key(sequence));
+  for (const auto& [key, sequence] : checkpoints) {
+    changes.put(Family::kProjections, key, number_key(sequence));
+  }
 }
 
 }  // namespace banger::log

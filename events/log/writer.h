@@ -10,7 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "events/log/changes.h"
 #include "events/log/event_log.h"
+#include "events/log/merger.h"
 #include "events/log/reader.h"
 
 namespace banger::log {
@@ -21,9 +23,11 @@ class Writer {
     std::function<void(const Identity&)> on_head;  // before on_durable, only if the head moved
     std::function<void(Durable)> on_durable;
     std::function<void(Error)> on_failure;
+    std::function<void(Error)> on_damage;
   };
 
-  Writer(const Store& store, const Identity& identity, Hooks hooks);
+  Writer(const Store& store, const Identity& identity, Merger merger, std::size_t max_requests,
+         Hooks hooks);
   ~Writer();
 
   Ticket append(AppendRequest request);
@@ -44,17 +48,21 @@ class Writer {
 
   void run();
   [[nodiscard]] Group take_group();  // with mutex_ held
+  // Between commits. False: there is nothing to merge.
+  [[nodiscard]] bool merge(Sequence head);
   [[nodiscard]] Result<Identity> commit(const Group& group);
-  [[nodiscard]] Status put_events(const Group& group, Identity& next, rocksdb::WriteBatch& batch);
+  [[nodiscard]] Status put_events(const Group& group, Identity& next, Changes& changes);
   [[nodiscard]] Status check_version(const EncodedEvent& event);
-  [[nodiscard]] Status put_command(const CommandRecord& record, rocksdb::WriteBatch& batch);
-  [[nodiscard]] Status put_interned(const Interned& interned, rocksdb::WriteBatch& batch);
-  [[nodiscard]] Status put_erasures(const Group& group, rocksdb::WriteBatch& batch);
-  void put_rows(const Group& group, rocksdb::WriteBatch& batch) const;
+  [[nodiscard]] Status put_command(const CommandRecord& record, Changes& changes);
+  [[nodiscard]] Status put_interned(const Interned& interned, Changes& changes);
+  [[nodiscard]] Status put_erasures(const Group& group, Changes& changes);
+  void put_rows(const Group& group, Changes& changes) const;
 
   const Store& store_;
+  const std::size_t max_requests_;  // of one commit
   const Hooks hooks_;
   Hasher hasher_;
+  std::optional<Merger> merger_;                // none once it met damage
   std::map<StreamId, StreamVersion> versions_;  // last ones of streams lately written
 
   mutable std::mutex mutex_;

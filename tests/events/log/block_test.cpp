@@ -141,7 +141,7 @@ TEST_CASE("frame lengths that lie, and parts that contradict themselves, are err
 TEST_CASE("a newer block format is told apart from damage") {
   const Sample sample;
   std::string bytes = sample.block.bytes;
-  bytes[4] = 2;
+  bytes[4] = kMergedBlockFormat + 1;
   Block block;
   const auto status = decode_block(with_header_checksum(bytes), block);
   REQUIRE_FALSE(status);

@@ -78,6 +78,48 @@ TEST_CASE("what was appended is there after a restart, by every way of reading")
   REQUIRE(log.interned(3)->empty());
 }
 
+TEST_CASE("events and rows are found from wherever one asks") {
+  const TempDir dir;
+  OpenLog open(dir.log());
+  const EventLog& log = *open.log;
+  REQUIRE(log.first_sequence() == 1);
+  REQUIRE(*log.stream_version_at({StreamKind::kVm, 2}, 5) == 0);
+  for (Sequence first = 1; first <= 16; first += 5) open.commit(make_request(first, 5));
+  AppendRequest rows;
+  for (const char* key : {"a", "b", "ba", "c"}) rows.rows.push_back({"fleet", 3, key, key});
+  rows.rows.push_back({"fleet", 4, "b", "another version's"});
+  open.commit(std::move(rows));
+
+  REQUIRE(log.first_sequence() == 1);
+  // Of VM 2: events 2, 9 and 16.
+  for (const auto& [at, version] : std::map<Sequence, StreamVersion>{
+           {1, 0}, {2, 1}, {8, 1}, {9, 2}, {15, 2}, {16, 3}, {99, 3}}) {
+    REQUIRE(*log.stream_version_at({StreamKind::kVm, 2}, at) == version);
+  }
+  REQUIRE(*log.events_of_kind_before(1, 13, 9) == std::vector<Sequence>{12, 9, 6, 3});
+  REQUIRE(*log.events_of_kind_before(1, 12, 2) == std::vector<Sequence>{9, 6});
+  REQUIRE(log.events_of_kind_before(1, 0, 9)->empty());
+  REQUIRE(log.events_of_kind_before(4, 99, 9)->empty());
+  std::vector<Sequence> seen;
+  REQUIRE(log.visit_events(std::vector<Sequence>{20, 6, 7, 1, 6}, [&](const Frame& frame) {
+    REQUIRE(frame.public_bytes == make_event(frame.sequence).public_bytes);
+    seen.push_back(frame.sequence);
+    return seen.size() < 4;
+  }));
+  REQUIRE(seen == std::vector<Sequence>{20, 6, 7, 1});
+  REQUIRE_FALSE(log.visit_events(std::vector<Sequence>{21}, [](const Frame&) { return true; }));
+  std::string keys;
+  const auto collect = [&](std::string_view key, std::string_view value) {
+    REQUIRE(key == value);
+    keys.append(key) += ' ';
+    return true;
+  };
+  REQUIRE(log.rows_from("fleet", 3, "b", collect));
+  REQUIRE(keys == "b ba c ");
+  REQUIRE(log.rows_from("fleet", 3, "d", collect));
+  REQUIRE(keys == "b ba c ");
+}
+
 TEST_CASE("reading starts anywhere, stops when told, and goes on from there") {
   const TempDir dir;
   OpenLog open(dir.log());

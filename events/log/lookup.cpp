@@ -1,0 +1,89 @@
+#include "events/log/lookup.h"
+
+#include "events/log/keys.h"
+#include "events/log/reader.h"
+
+namespace banger::log {
+namespace {
+
+Result<Sequence> sequence_of(const Store& store, StreamId stream, StreamVersion version) {
+  auto value = store.get(Family::kStreams, stream_key(stream, version));
+  if (!value) return std::unexpected(std::move(value).error());
+  const auto sequence = *value ? parse_number(**value) : std::nullopt;
+  if (!sequence) return fail("an entry of the stream index is missing or cannot be read");
+  return *sequence;
+}
+
+}  // namespace
+
+Result<Sequence> first_sequence(const Store& store) {
+  auto it = store.scan(Family::kBlocks);
+  it->SeekToFirst();
+  BANGER_TRY(check("read the log", it->status()));
+  if (!it->Valid()) return Sequence{1};
+  const auto first = parse_number(it->key().ToStringView());
+  if (!first) return fail("the key of a block cannot be read");
+  return *first;
+}
+
+Status visit_events(const Store& store, std::span<const Sequence> sequences,
+                    const EventLog::EventVisitor& visit) {
+  auto it = store.look(Family::kBlocks);
+  Block block;  // its frames are views of what `it` stands on
+  for (const Sequence sequence : sequences) {
+    const bool here = !block.frames.empty() && sequence >= block.first && sequence <= block.last();
+    if (!here) {
+      it->SeekForPrev(number_key(sequence));
+      BANGER_TRY(check("read the log", it->status()));
+      if (!it->Valid()) return fail("no block holds event " + std::to_string(sequence));
+      BANGER_TRY(decode_block(it->value().ToStringView(), block));
+      if (sequence > block.last()) return fail("there is no event " + std::to_string(sequence));
+    }
+    if (!visit(block.frames[sequence - block.first])) return {};
+  }
+  return {};
+}
+
+Result<StreamVersion> stream_version_at(const Store& store, StreamId stream, Sequence at) {
+  auto last = last_version(store, stream);
+  if (!last) return last;
+  StreamVersion low = 0;  // its event is not after `at`
+  StreamVersion high = *last + 1;
+  while (high - low > 1) {
+    const StreamVersion middle = low + (high - low) / 2;
+    const auto sequence = sequence_of(store, stream, middle);
+    if (!sequence) return std::unexpected(sequence.error());
+    (*sequence <= at ? low : high) = middle;
+  }
+  return low;
+}
+
+Result<std::vector<Sequence>> events_of_kind_before(const Store& store, std::uint16_t kind,
+                                                    Sequence before, std::size_t limit) {
+  const std::string prefix = kind_key(kind, 0).substr(0, sizeof kind);
+  std::vector<Sequence> found;
+  if (before == 0) return found;
+  auto it = store.look(Family::kKinds);
+  for (it->SeekForPrev(kind_key(kind, before - 1)); it->Valid() && it->key().starts_with(prefix);
+       it->Prev()) {
+    if (found.size() == limit) break;
+    const auto sequence = parse_kind_key(it->key().ToStringView());
+    if (!sequence) return fail("an entry of the kind index cannot be read");
+    found.push_back(*sequence);
+  }
+  BANGER_TRY(check("read the log", it->status()));
+  return found;
+}
+
+Status rows_from(const Store& store, std::string_view projection, std::uint32_t version,
+                 std::string_view first_key, const EventLog::RowVisitor& visit) {
+  const std::string prefix = row_prefix(projection, version);
+  auto it = store.look(Family::kProjections);
+  for (it->Seek(std::string(prefix).append(first_key));
+       it->Valid() && it->key().starts_with(prefix); it->Next()) {
+    if (!visit(it->key().ToStringView().substr(prefix.size()), it->value().ToStringView())) break;
+  }
+  return check("read the log", it->status());
+}
+
+}  // namespace banger::log

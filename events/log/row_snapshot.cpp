@@ -1,0 +1,62 @@
+#include "events/log/row_snapshot.h"
+
+#include "events/log/keys.h"
+
+namespace banger::log {
+namespace {
+
+class Snapshot final : public RowSnapshot {
+ public:
+  explicit Snapshot(const Store& store) : store_(store), snapshot_(store.db().GetSnapshot()) {
+    options_.snapshot = snapshot_;
+    options_.total_order_seek = true;
+    options_.fill_cache = false;
+  }
+  ~Snapshot() override { store_.db().ReleaseSnapshot(snapshot_); }
+  Snapshot(const Snapshot&) = delete;
+
+  Status rows(std::string_view projection, std::uint32_t version, const RowVisitor& visit) const override {
+    const std::string prefix = row_prefix(projection, version);
+    const std::unique_ptr<rocksdb::Iterator> it(
+        store_.db().NewIterator(options_, store_.family(Family::kProjections)));
+    for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+      if (!visit(it->key().ToStringView().substr(prefix.size()), it->value().ToStringView())) break;
+    }
+    return check("read the log", it->status());
+  }
+
+  Result<Sequence> checkpoint(std::string_view projection, std::uint32_t version) const override {
+    std::string value;
+    const rocksdb::Status got = store_.db().Get(options_, store_.family(Family::kProjections),
+                                                checkpoint_key(projection, version), &value);
+    if (got.IsNotFound()) return Sequence{0};
+    BANGER_TRY(check("read the log", got));
+    const auto sequence = parse_number(value);
+    if (!sequence) return fail("the checkpoint of " + std::string(projection) + " cannot be read");
+    return *sequence;
+  }
+
+ private:
+  const Store& store_;
+  const rocksdb::Snapshot* snapshot_;
+  rocksdb::ReadOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowSnapshot> take_row_snapshot(const Store& store) { return std::make_unique<Snapshot>(store); }
+
+Result<StreamId> find_stream(const Store& store, Sequence sequence) {
+  const std::string wanted = number_key(sequence);
+  auto it = store.scan(Family::kStreams);
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (it->value().ToStringView() != wanted) continue;
+    const auto key = parse_stream_key(it->key().ToStringView());
+    if (!key) break;
+    return key->stream;
+  }
+  BANGER_TRY(check("read the log", it->status()));
+  return fail("no stream has event " + std::to_string(sequence));
+}
+
+}  // namespace banger::log
