@@ -1,6 +1,7 @@
 #include "events/codec.h"
 
 #include "events/codec_values.h"
+#include "events/upcast.h"
 
 namespace banger {
 namespace {
@@ -65,6 +66,8 @@ void write_payload(Payload::Builder out, const Event& event) {
             auto to = out.initVmDied();
             to.setIncarnation(e.incarnation);
             to.setReason(as_text(e.reason));
+            to.setCause(number(e.cause));
+            to.setCode(e.code);
           },
           [&](const VmHostRebooted& e) { out.initVmHostRebooted().setIncarnation(e.incarnation); },
           [&](const VmDeleted&) { out.setVmDeleted(); },
@@ -126,6 +129,19 @@ void write_payload(Payload::Builder out, const Event& event) {
             to.setBeginsAfter(e.begins_after);
             to.setAnchored(e.anchored);
           },
+          [&](const ProjectionDrifted& e) {
+            auto to = out.initProjectionDrifted();
+            to.setProjection(as_text(e.projection));
+            to.setRows(e.rows);
+            to.setCheckedTo(e.checked_to);
+            to.setExample(as_text(e.example));
+          },
+          [&](const PersonalErased& e) {
+            auto to = out.initPersonalErased();
+            to.setVm(e.vm.value);
+            to.setName(as_text(e.name));
+            to.setEvents(e.events);
+          },
       },
       event);
 }
@@ -179,7 +195,15 @@ Result<Event> read_vm_created(schema::VmCreated::Reader in) {
                    *std::move(settings),   in.getSshPort(),        in.getRemoveAfterExec()};
 }
 
-Result<Event> read_payload(Payload::Reader in) {
+Result<Event> read_vm_died(schema::VmDied::Reader in, std::uint16_t version) {
+  VmDied died{in.getIncarnation(), text_of(in.getReason()), DeathCause::kUnknown, in.getCode()};
+  if (version < kCauseOfDeathSince) return died;
+  BANGER_READ_ENUM(cause, DeathCause, in.getCause(), "the cause of a death");
+  died.cause = *cause;
+  return died;
+}
+
+Result<Event> read_payload(Payload::Reader in, std::uint16_t version) {
   switch (in.which()) {
     case Payload::VM_CREATED: return read_vm_created(in.getVmCreated());
     case Payload::VM_START_REQUESTED: {
@@ -212,8 +236,7 @@ Result<Event> read_payload(Payload::Reader in) {
       BANGER_READ_ENUM(by, StoppedBy, e.getBy(), "who stopped it");
       return VmStopped{e.getIncarnation(), *by};
     }
-    case Payload::VM_DIED:
-      return VmDied{in.getVmDied().getIncarnation(), text_of(in.getVmDied().getReason())};
+    case Payload::VM_DIED: return read_vm_died(in.getVmDied(), version);
     case Payload::VM_HOST_REBOOTED: return VmHostRebooted{in.getVmHostRebooted().getIncarnation()};
     case Payload::VM_DELETED: return VmDeleted{};
     case Payload::VM_PORT_REASSIGNED: {
@@ -256,6 +279,14 @@ Result<Event> read_payload(Payload::Reader in) {
       BANGER_READ_ENUM(reason, EpochReason, e.getReason(), "the reason of an epoch");
       return LogEpochBegan{e.getNumber(), *reason, e.getBeginsAfter(), e.getAnchored()};
     }
+    case Payload::PROJECTION_DRIFTED: {
+      auto e = in.getProjectionDrifted();
+      return ProjectionDrifted{text_of(e.getProjection()), e.getRows(), e.getCheckedTo(), text_of(e.getExample())};
+    }
+    case Payload::PERSONAL_ERASED: {
+      auto e = in.getPersonalErased();
+      return PersonalErased{VmId{e.getVm()}, text_of(e.getName()), e.getEvents()};
+    }
   }
   return fail("its kind is not known here: the log was written by a newer banger; run that version");
 }
@@ -274,8 +305,9 @@ Result<EventRecord> read_event(schema::Event::Reader in, const Interned& interne
   const Actor* actor = interned.actor(in.getActor());
   const BootId* boot = interned.boot(in.getBoot());
   if (!actor || !boot) return fail("it names an actor or a boot that the log does not have");
-  auto event = read_payload(in.getPayload());
+  auto event = read_payload(in.getPayload(), in.getSchemaVersion());
   if (!event) return std::unexpected(event.error());
+  upcast(*event, in.getSchemaVersion());
   return EventRecord{{.sequence = in.getSequence(),
                       .stream = {static_cast<StreamKind>(kind), in.getStreamId()},
                       .version = in.getStreamVersion(),

@@ -8,8 +8,9 @@
 
 namespace banger {
 
-// The version of the payload's meaning that this build writes. A log with a higher one is refused.
-inline constexpr std::uint16_t kSchemaVersion = 1;
+// The version of the payload's meaning that this build writes. A log with a higher one is refused; one with a
+// lower one is read through events/upcast.
+inline constexpr std::uint16_t kSchemaVersion = 2;
 
 // Who asked. Interned in the log: the stored event has a number for it.
 struct Actor {

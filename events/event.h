@@ -130,8 +130,11 @@ struct VmDied {
   BANGER_EVENT(VmDied, 21, "vm_died");
   std::uint32_t incarnation = 0;
   std::string reason;
+  DeathCause cause = DeathCause::kUnknown;
+  std::uint32_t code = 0;  // exit code or signal number; 0 where there is none
   static constexpr auto fields() {
-    return std::tuple{field("incarnation", &VmDied::incarnation), field("reason", &VmDied::reason)};
+    return std::tuple{field("incarnation", &VmDied::incarnation), field("reason", &VmDied::reason),
+                      field("cause", &VmDied::cause), field("code", &VmDied::code)};
   }
 };
 
@@ -294,6 +297,32 @@ struct LogEpochBegan {
   }
 };
 
+// Stored rows were found other than a fold of the log makes them. An alarm: nothing was changed by it.
+struct ProjectionDrifted {
+  BANGER_EVENT(ProjectionDrifted, 100, "projection_drifted");
+  std::string projection;
+  std::uint64_t rows = 0;
+  Sequence checked_to = 0;
+  std::string example;  // the key of the first such row, in hex
+  static constexpr auto fields() {
+    return std::tuple{field("projection", &ProjectionDrifted::projection), field("rows", &ProjectionDrifted::rows),
+                      field("checked_to", &ProjectionDrifted::checked_to),
+                      field("example", &ProjectionDrifted::example)};
+  }
+};
+
+// The personal parts of one VM's events were cut out of the log. Their digests stay.
+struct PersonalErased {
+  BANGER_EVENT(PersonalErased, 101, "personal_erased");
+  VmId vm;  // it may be deleted
+  std::string name;
+  std::uint64_t events = 0;
+  static constexpr auto fields() {
+    return std::tuple{field("vm", &PersonalErased::vm), field("name", &PersonalErased::name),
+                      field("events", &PersonalErased::events)};
+  }
+};
+
 #undef BANGER_EVENT
 
 using Event =
@@ -301,7 +330,7 @@ using Event =
                  VmReady, VmReadyMissed, VmStartFailed, VmStopped, VmDied, VmHostRebooted, VmDeleted,
                  VmPortReassigned, VmTearDownStalled, DriftCorrected, ExecStarted, ExecFinished,
                  ImageRequested, ImageReady, ImageFailed, ImageDeleteRequested, ImageDeleted, HostBooted,
-                 DaemonStarted, DaemonStopped, LogEpochBegan>;
+                 DaemonStarted, DaemonStopped, LogEpochBegan, ProjectionDrifted, PersonalErased>;
 
 [[nodiscard]] inline std::uint16_t kind_of(const Event& event) {
   return std::visit([](const auto& each) { return each.kKind; }, event);

@@ -60,6 +60,17 @@ std::string_view name_of(ExecOutcome value) {
   return {};
 }
 
+std::string_view name_of(DeathCause value) {
+  switch (value) {
+    case DeathCause::kUnknown: return "unknown";
+    case DeathCause::kExited: return "exited";
+    case DeathCause::kSignalled: return "signalled";
+    case DeathCause::kGuestPanic: return "guest_panic";
+    case DeathCause::kToldToEnd: return "told_to_end";
+  }
+  return {};
+}
+
 std::string_view name_of(ImageSource value) {
   switch (value) {
     case ImageSource::kRecipe: return "recipe";

@@ -43,6 +43,15 @@ enum class ExecOutcome : std::uint16_t {
   kFailed = 5,  // never started
 };
 
+// How a VMM came to its end, where nobody had asked for it.
+enum class DeathCause : std::uint16_t {
+  kUnknown = 1,     // it was gone, and nobody had seen it go
+  kExited = 2,      // by itself, with an exit code
+  kSignalled = 3,   // killed by a signal that was not ours
+  kGuestPanic = 4,  // the guest's kernel gave up
+  kToldToEnd = 5,   // by somebody else, over its own control socket
+};
+
 enum class ImageSource : std::uint16_t { kRecipe = 1, kImport = 2 };
 
 // Why an epoch of the log began: a sequence means the same event only within one.
@@ -70,6 +79,7 @@ enum class CorrectiveAction : std::uint16_t { kKilled = 1, kReported = 2, kRemov
 [[nodiscard]] std::string_view name_of(StoppedBy value);
 [[nodiscard]] std::string_view name_of(StartStage value);
 [[nodiscard]] std::string_view name_of(ExecOutcome value);
+[[nodiscard]] std::string_view name_of(DeathCause value);
 [[nodiscard]] std::string_view name_of(ImageSource value);
 [[nodiscard]] std::string_view name_of(EpochReason value);
 [[nodiscard]] std::string_view name_of(ResourceClass value);

@@ -59,6 +59,52 @@ interface Control {
   stop @16 () -> ();
   # Does nothing: a client that only listens stays connected by it, and benchmarks count it.
   ping @17 () -> ();
+
+  # The row of a VM or image as it was at some point, by the name, id or prefix of an id that it had then.
+  stateAt @18 (point :Point, streamKind :UInt16, reference :Text)
+      -> (reply :Reply, at :At, row :Data, parkedAt :UInt64, parkedReason :Text);
+  # The rows of all that there was then, in pages, in the order of ids.
+  statesAt @19 (point :Point, streamKind :UInt16, afterId :UInt64)
+      -> (reply :Reply, at :At, rows :List(Data), lastId :UInt64, more :Bool);
+  # HistoryRows of every stream that ever had this name, newest first, or else whose id begins so.
+  findStreams @20 (streamKind :UInt16, reference :Text) -> (reply :Reply, rows :List(Data), more :Bool);
+  # A page of the events that match, from `cursor` on (0: from the beginning, or with `reverse` from the end).
+  # A page may be empty and not the last: so much was looked at in vain. `next` is the next page's cursor.
+  search @21 (query :EventQuery, cursor :UInt64, knownActors :UInt32, knownBoots :UInt32)
+      -> (reply :Reply, batch :EventBatch, next :UInt64, done :Bool, looked :UInt64);
+  # What takes care of the log and of what is folded from it.
+  logCare @22 () -> (care :LogCare);
+}
+
+struct Point {
+  union {
+    head @0 :Void;
+    sequence @1 :UInt64;
+    timeNs @2 :Int64;  # see projections/moment.h for what a time means where the clock was set back
+  }
+}
+# What a point came to. Two numbers that differ: the clock was set back around then.
+struct At {
+  sequence @0 :UInt64;  # the state after this event
+  timeNs @1 :Int64;     # when that was
+  atLeast @2 :UInt64;
+  atMost @3 :UInt64;
+}
+
+# All of what is set must hold.
+struct EventQuery {
+  hasStream @0 :Bool;
+  streamKind @1 :UInt16;
+  streamId @2 :UInt64;
+  kinds @3 :List(UInt16);
+  actor @4 :Text;           # a user, a client, or "user/client"
+  correlation @5 :CommandId;
+  firstSequence @6 :UInt64;  # 0: no bound
+  lastSequence @7 :UInt64;
+  sinceNs @8 :Int64;         # 0: no bound; both include it
+  untilNs @9 :Int64;
+  reverse @10 :Bool;
+  limit @11 :UInt32;         # 0: what fits a page
 }
 
 struct CommandId { hi @0 :UInt64; lo @1 :UInt64; }
@@ -75,6 +121,7 @@ struct DaemonInfo {
   accelerator @8 :Text;   # "kvm", or "tcg" with why
   lowWater @9 :Bool;      # the disk is nearly full: only deletes are taken
   configFile @10 :Text;   # empty where there is none
+  firstSequence @11 :UInt64;  # the oldest event that is kept
 }
 
 struct Intent {
@@ -193,4 +240,45 @@ struct ReconcileStatus {
   corrections @6 :UInt64;
   parked @7 :UInt32;
   lastError @8 :Text;
+  shadowFolds @9 :UInt64;
+  lastShadowFoldNs @10 :Int64;
+  shadowFoldTo @11 :UInt64;
+  driftedRows @12 :UInt64;
+}
+
+interface LogCare {
+  head @0 () -> (head :LogHead);
+  # Records of a bundle (docs/EVENT_LOG.md): `cursor` 0 begins, `next` is where to go on, 0 at the end. What is
+  # interned comes before the first event of a part that needs it.
+  bundlePart @1 (selection :BundleSelection, cursor :UInt64) -> (records :Data, next :UInt64);
+  # Folds the log again and holds the stored rows against it; an empty name: of every projection.
+  checkProjections @2 (name :Text) -> (reply :Reply, report :CheckReport);
+  # Writes the rows anew, from the log.
+  rebuildProjections @3 (name :Text) -> (reply :Reply, written :UInt64, sequence :UInt64);
+  # A copy of the log as it is now, in a new directory on the daemon's host.
+  backup @4 (directory :Text) -> (reply :Reply, sequence :UInt64);
+  # Cuts out what was typed by people about one VM, which may be deleted.
+  erase @5 (vmId :UInt64, name :Text) -> (reply :Reply, events :UInt64, sequence :UInt64);
+}
+struct CheckReport {
+  sequence @0 :UInt64;  # everything up to here was folded
+  projections @1 :List(CheckedProjection);
+  rows @2 :List(DriftedRow);
+  leftOut @3 :UInt64;   # drifted rows more than those did not fit
+}
+struct CheckedProjection { name @0 :Text; rows @1 :UInt64; drifted @2 :UInt64; bytes @3 :UInt64; }
+struct DriftedRow { projection @0 :Text; key @1 :Data; stored @2 :Data; folded @3 :Data; }
+struct LogHead {
+  storeId @0 :Text;
+  epoch @1 :UInt64;
+  firstSequence @2 :UInt64;  # the oldest event that is still there
+  sequence @3 :UInt64;
+  chain @4 :Data;
+}
+# Events from `first` to `last` (0, 0: none), and those in `others`, which ascend and come before them.
+struct BundleSelection {
+  first @0 :UInt64;
+  last @1 :UInt64;
+  others @2 :List(UInt64);
+  moreOthers @3 :Bool;  # more of them follow: nothing behind the last one is to be taken yet
 }

@@ -50,6 +50,8 @@ struct Event {
     daemonStarted @37 :DaemonStarted;
     daemonStopped @38 :Void;
     logEpochBegan @39 :LogEpochBegan;
+    projectionDrifted @40 :ProjectionDrifted;
+    personalErased @41 :PersonalErased;
   }
 }
 
@@ -131,6 +133,8 @@ struct VmStopped {
 struct VmDied {
   incarnation @0 :UInt32;
   reason @1 :Text;
+  cause @2 :UInt16;  # since schema version 2; events/upcast reads it out of the reason of older ones
+  code @3 :UInt32;
 }
 
 struct VmHostRebooted { incarnation @0 :UInt32; }
@@ -191,4 +195,17 @@ struct LogEpochBegan {
   reason @1 :UInt16;
   beginsAfter @2 :UInt64;
   anchored @3 :UInt64;
+}
+
+struct ProjectionDrifted {
+  projection @0 :Text;
+  rows @1 :UInt64;
+  checkedTo @2 :UInt64;
+  example @3 :Text;
+}
+
+struct PersonalErased {
+  vm @0 :UInt64;
+  name @1 :Text;
+  events @2 :UInt64;
 }

@@ -88,3 +88,19 @@ struct HistoryRow {
   createdAtNs @6 :Int64;
   deletedAtNs @7 :Int64;  # 0 while it lives
 }
+
+# The log's times by chunks of 4,096 events: where to look for a moment. The clock may have been set back.
+struct TimesRow {
+  firstSequence @0 :UInt64;
+  lastSequence @1 :UInt64;
+  earliestNs @2 :Int64;
+  latestNs @3 :Int64;
+}
+
+# Who was given a name, and when: by it a name is understood as it was at some moment.
+struct NameRow {
+  streamKind @0 :UInt16;
+  streamId @1 :UInt64;
+  name @2 :Text;
+  sequence @3 :UInt64;
+}

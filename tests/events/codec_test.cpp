@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "events/capnp_bytes.h"
+#include "events/peek.h"
 #include "schemas/event.capnp.h"
 #include "tests/catch.h"
 #include "tests/support/random.h"
@@ -122,7 +123,7 @@ TEST_CASE("no other kind has a personal part, and one that is put there is refus
 TEST_CASE("a newer schema version is refused, by its number") {
   std::string bytes =
       written([](schema::Event::Builder out) { out.setSchemaVersion(kSchemaVersion + 1); });
-  CHECK(error_of(bytes) == "its schema version 2 is newer than this banger's 1");
+  CHECK(error_of(bytes) == "its schema version 3 is newer than this banger's 2");
 }
 
 TEST_CASE("a kind of a newer version is refused, with what to do") {
@@ -193,6 +194,22 @@ TEST_CASE("every flipped bit and every cut is an error or an event, never a cras
   // Checksums are the frame's business: here a flipped bit in a number is another number.
   CHECK(accepted > 0);
   CHECK(accepted < tried);
+}
+
+TEST_CASE("a peek at an event of any kind sees its envelope and its kind") {
+  Dice dice(8);
+  for (std::size_t kind = 0; kind < kEventKinds; ++kind) {
+    Interned interned = some_interned();
+    const EventRecord record = random_record(kind, dice);
+    const auto seen = peek(encode(record, interned, kSalt).open);
+    REQUIRE(seen);
+    const Envelope& envelope = record.envelope;
+    CHECK((*seen == Peeked{envelope.sequence, envelope.stream, envelope.version, envelope.command,
+                           envelope.correlation, envelope.causation, envelope.time_ns,
+                           interned.number_of(envelope.actor), interned.number_of(envelope.boot),
+                           kind_of(record.event), false}));
+  }
+  CHECK_FALSE(peek("seven b"));
 }
 
 TEST_CASE("random bytes, and more than a message may have, are refused") {
