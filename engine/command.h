@@ -103,6 +103,8 @@ struct ReportGone {
   std::uint32_t incarnation = 0;
   std::optional<StoppedBy> by;  // where that is known; a running VM without it has died
   std::string reason;
+  DeathCause cause = DeathCause::kUnknown;  // of one that has died
+  std::uint32_t code = 0;
 };
 struct ReportTornDown {
   VmId vm;
@@ -136,6 +138,13 @@ struct ReportHost {
   std::vector<LogEpochBegan> log_epochs;  // all that the log knows of after its first, oldest first
 };
 struct ReportDaemonStopped {};
+struct ReportProjectionDrift {
+  ProjectionDrifted finding;
+};
+// What is to be erased is in the log's request (events/log); this is its record.
+struct ReportErased {
+  PersonalErased erased;
+};
 struct ReportDrift {
   std::optional<VmId> vm;  // in whose stream, where the log has such a VM
   DriftCorrected finding;
@@ -145,7 +154,7 @@ using Ask = std::variant<CreateVm, StartVm, StopVm, RestartVm, DeleteVm, SetVm, 
                          MakeImage, DeleteImage, ReportSpawned, ReportSpawnFailed, ReportPortBusy,
                          ReportReady, ReportDeadline, ReportGone, ReportTornDown, ReportTearDownFailed,
                          ReportImageMade, ReportImageFailed, ReportImageRemoved, ReportHost,
-                         ReportDaemonStopped, ReportDrift>;
+                         ReportDaemonStopped, ReportProjectionDrift, ReportErased, ReportDrift>;
 
 struct Command {
   CommandId id;  // whoever asks chooses it; asking again with it has no second effect

@@ -112,7 +112,7 @@ Decided decide_on(const Asked& asked, const ReportGone& report) {
   }
   if (vm->state != VmState::kRunning) return dropped(report.vm);
   if (report.by) return incarnation_ended(asked, *vm, VmStopped{vm->incarnation, *report.by});
-  return incarnation_ended(asked, *vm, VmDied{vm->incarnation, report.reason});
+  return incarnation_ended(asked, *vm, VmDied{vm->incarnation, report.reason, report.cause, report.code});
 }
 
 Decided decide_on(const Asked& asked, const ReportTornDown& report) {
@@ -154,6 +154,14 @@ Decided decide_on(const Asked& asked, const ReportHost& report) {
 
 Decided decide_on(const Asked&, const ReportDaemonStopped&) {
   return Decision{kHostStream, {{kHostStream, DaemonStopped{}}}};
+}
+
+Decided decide_on(const Asked&, const ReportProjectionDrift& report) {
+  return Decision{kHostStream, {{kHostStream, report.finding}}};
+}
+
+Decided decide_on(const Asked&, const ReportErased& report) {
+  return Decision{kHostStream, {{kHostStream, report.erased}}};
 }
 
 Decided decide_on(const Asked& asked, const ReportDrift& report) {

@@ -42,6 +42,8 @@ struct Asked {
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportImageRemoved& report);
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportHost& report);
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportDaemonStopped& report);
+[[nodiscard]] Decided decide_on(const Asked& asked, const ReportProjectionDrift& report);
+[[nodiscard]] Decided decide_on(const Asked& asked, const ReportErased& report);
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportDrift& report);
 
 // The refusal of everything about a stream that stopped at an event that did not fit.

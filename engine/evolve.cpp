@@ -254,7 +254,8 @@ Misfit fold_host(Fleet& fleet, const Envelope& envelope, const Event& event) {
     fleet.host.reported.insert(drift->derived_name);
   } else if (const auto* epoch = std::get_if<LogEpochBegan>(&event)) {
     fleet.host.log_epoch = epoch->number;
-  } else if (!std::holds_alternative<DaemonStopped>(event)) {
+  } else if (!std::holds_alternative<DaemonStopped>(event) && !std::holds_alternative<ProjectionDrifted>(event) &&
+             !std::holds_alternative<PersonalErased>(event)) {
     return "it does not belong in the host's stream";
   }
   fleet.host.version = envelope.version;
@@ -281,9 +282,14 @@ void evolve(Fleet& fleet, const EventRecord& record) {
   fleet.last = envelope.sequence;
   if (fleet.parked.contains(envelope.stream)) return;
   if (auto misfit = fold(fleet, envelope, record.event)) {
-    fleet.parked[envelope.stream] = {
-        envelope.sequence, std::string(name_of(record.event)) + " does not fit: " + *misfit};
+    park(fleet, envelope.stream, envelope.sequence,
+         std::string(name_of(record.event)) + " does not fit: " + *misfit);
   }
+}
+
+void park(Fleet& fleet, StreamId stream, Sequence sequence, std::string reason) {
+  fleet.last = sequence;
+  fleet.parked.try_emplace(stream, Parked{sequence, std::move(reason)});
 }
 
 }  // namespace banger

@@ -8,4 +8,8 @@ namespace banger {
 
 void evolve(Fleet& fleet, const EventRecord& record);
 
+// An event that cannot even be decoded: it parks its stream there, as one that does not fit does. A stream that
+// is parked already stays where it is.
+void park(Fleet& fleet, StreamId stream, Sequence sequence, std::string reason);
+
 }  // namespace banger

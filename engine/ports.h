@@ -12,6 +12,7 @@
 
 #include "engine/effect.h"
 #include "engine/observation.h"
+#include "events/stored_record.h"
 #include "events/log/event_log.h"
 
 namespace banger {
@@ -43,9 +44,22 @@ class LogPort {
  public:
   virtual ~LogPort() = default;
   virtual log::Ticket append(log::AppendRequest request) = 0;
-  [[nodiscard]] virtual Sequence head() = 0;  // durable
+  [[nodiscard]] virtual Sequence head() = 0;            // durable
+  [[nodiscard]] virtual Sequence first_sequence() = 0;  // of the first event that is kept
   [[nodiscard]] virtual Result<std::optional<log::CommandRecord>> find_command(CommandId id) = 0;
   [[nodiscard]] virtual Status read(Sequence from, const std::function<bool(const log::Frame&)>& visit) = 0;
+  // The same as far as they can be read, until an Error, which is returned. An implementation may read ahead on
+  // other threads.
+  using TakeRecord = std::function<Status(const StoredRecord&)>;
+  [[nodiscard]] virtual Status records(Sequence from, const Interned& interned, const TakeRecord& take) {
+    Status status;
+    BANGER_TRY(read(from, [&](const log::Frame& frame) {
+      const auto record = read_stored(frame.sequence, frame.public_bytes, frame.personal_bytes(), interned);
+      status = record ? take(*record) : Status(std::unexpected(record.error()));
+      return status.has_value();
+    }));
+    return status;
+  }
   [[nodiscard]] virtual Status rows(std::string_view projection, std::uint32_t version,
                                     const log::EventLog::RowVisitor& visit) = 0;
   [[nodiscard]] virtual Result<std::optional<std::string>> row(std::string_view projection,
@@ -53,6 +67,8 @@ class LogPort {
                                                                std::string_view key) = 0;
   [[nodiscard]] virtual Result<Sequence> checkpoint(std::string_view projection, std::uint32_t version) = 0;
   [[nodiscard]] virtual Result<std::vector<log::Interned>> interned(std::uint8_t table) = 0;
+  // Of an event whose own bytes do not tell it. May take its time.
+  [[nodiscard]] virtual Result<StreamId> stream_of(Sequence sequence) = 0;
 };
 
 class Observer {

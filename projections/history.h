@@ -22,5 +22,7 @@ struct HistoryRow {
 
 // Folds one event into its stream's row; `row` is empty before the stream's first event.
 void fold_history(HistoryRow& row, const EventRecord& record);
+// One that cannot be read: it is counted, and tells nothing.
+void fold_unreadable(HistoryRow& row, StreamId stream, Sequence sequence);
 
 }  // namespace banger

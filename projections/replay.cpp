@@ -11,10 +11,45 @@ Status Replay::fold(const EventRecord& record) {
   }
   evolve(fleet_, record);
   fold_history(history_[record.envelope.stream], record);
+  keep(past_.fold(fleet_, record));
   return {};
 }
 
+Status Replay::fold(const StoredRecord& record, const StreamFinder& find_stream) {
+  if (const auto* readable = std::get_if<EventRecord>(&record)) return fold(*readable);
+  const auto& unreadable = std::get<UnreadableEvent>(record);
+  auto stream = unreadable.stream ? Result<StreamId>(*unreadable.stream) : find_stream(unreadable.sequence);
+  if (!stream) {
+    return with_context("event " + std::to_string(unreadable.sequence) + ": " + unreadable.why, stream.error());
+  }
+  park(fleet_, *stream, unreadable.sequence, "cannot be read: " + unreadable.why);
+  fold_unreadable(history_[*stream], *stream, unreadable.sequence);
+  keep(past_.skip(unreadable.sequence));
+  return {};
+}
+
+Status Replay::fold_stored(std::string_view open, std::string_view personal, const Interned& interned,
+                           const StreamFinder& find_stream) {
+  const auto record = read_stored(fleet_.last + 1, open, personal, interned);
+  if (!record) return std::unexpected(record.error());
+  return fold(*record, find_stream);
+}
+
+void Replay::keep(std::vector<Row> rows) {
+  for (Row& row : rows) past_rows_[row.projection][row.key] = std::move(row.value);
+}
+
+std::vector<Row> Replay::take_past_rows() {
+  std::vector<Row> rows;
+  for (auto& [projection, values] : past_rows_) {
+    for (auto& [key, value] : values) rows.push_back({projection, key, std::move(value)});
+  }
+  past_rows_.clear();
+  return rows;
+}
+
 std::map<std::string, std::string> Replay::rows(std::string_view projection) const {
+  if (auto past = past_rows_.find(projection); past != past_rows_.end()) return past->second;
   std::map<std::string, std::string> rows;
   if (projection == kHistory.name) {
     for (const auto& [stream, row] : history_) rows[row_key(stream)] = row_bytes(row);

@@ -72,10 +72,14 @@ Result<Image> read_image(schema::ImageRow::Reader in) {
 
 }  // namespace
 
+void put_key_number(std::string& key, std::uint64_t number) {
+  for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
+}
+
 std::string row_key(StreamId stream) {
   std::string key;
   for (int shift = 8; shift >= 0; shift -= 8) key += static_cast<char>(number(stream.kind) >> shift);
-  for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(stream.id >> shift);
+  put_key_number(key, stream.id);
   return key;
 }
 

@@ -139,6 +139,8 @@ void Runtime::observed(Observation observation) {
 
 void Runtime::notice(Ask outcome) {
   if (!started_ || stopping_) return;  // the next start sees it
+  // What the last look saw of that VM's process is over: without this it would be taken for a stray.
+  if (const auto* gone = std::get_if<ReportGone>(&outcome)) disturb(stream_of(gone->vm));
   report(std::move(outcome), "driver");
   observe();  // where one thing changed by itself, more may have
 }

@@ -92,21 +92,26 @@ std::optional<Answer> Runtime::answered_before(const Request& request) {
   return Accepted{record->subject, record->event_count == 0 ? 0 : record->first_sequence, last};
 }
 
-void Runtime::report(Ask outcome, std::string_view by) {
+Command Runtime::own_command(Ask ask, std::string_view by) {
   Actor actor = options_.self;
   actor.client = std::string(by);
-  Command command{.id = {ports_.entropy.next(), ports_.entropy.next()},
-                  .actor = std::move(actor),
-                  .time_ns = ports_.clock.wall_ns(),
-                  .fresh_id = 0,
-                  .random = ports_.entropy.next(),
-                  .ask = std::move(outcome)};
+  return {.id = {ports_.entropy.next(), ports_.entropy.next()},
+          .actor = std::move(actor),
+          .time_ns = ports_.clock.wall_ns(),
+          .fresh_id = 0,
+          .random = ports_.entropy.next(),
+          .ask = std::move(ask)};
+}
+
+void Runtime::report(Ask outcome, std::string_view by) {
+  const Command command = own_command(std::move(outcome), by);
   auto decision = decide(store_.fleet, options_.limits, command);
   BANGER_ASSERT(decision);  // outcomes are taken or dropped, never refused
   if (!decision->events.empty()) (void)commit(command, *decision, nullptr);
 }
 
-Accepted Runtime::commit(const Command& command, const Decision& decision, const Digest* digest) {
+Accepted Runtime::commit(const Command& command, const Decision& decision, const Digest* digest,
+                         std::vector<Sequence> erase) {
   std::vector<EventRecord> records;
   Sequence first = store_.fleet.last + 1;
   std::map<StreamId, StreamVersion> versions;
@@ -129,6 +134,7 @@ Accepted Runtime::commit(const Command& command, const Decision& decision, const
                  to_hex(fresh.stream.id), command.actor.client, envelope.correlation.hex());
   }
   auto request = fold_and_encode(store_, ports_.log, records, ports_.entropy);
+  request.erase = std::move(erase);
   auto count = static_cast<std::uint32_t>(records.size());
   if (digest) {
     request.command = log::CommandRecord{command.id, *digest, first, count, decision.subject};

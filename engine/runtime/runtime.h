@@ -55,6 +55,10 @@ struct ReconcileStatus {
   std::uint64_t corrections = 0;
   std::uint32_t parked = 0;
   std::string last_error;
+  std::uint64_t shadow_folds = 0;      // how often stored rows were held against a fold of the log
+  std::int64_t last_shadow_fold_ns = 0;
+  Sequence shadow_fold_to = 0;         // the last one folded this far
+  std::uint64_t drifted_rows = 0;      // that it found other than the log makes them
 };
 
 class Runtime {
@@ -76,6 +80,18 @@ class Runtime {
   void when_durable(std::function<void()> then);
   // What a driver saw happen by itself: a VMM that ended.
   void notice(Ask outcome);
+
+  // What a part of the daemon found out by itself, and that has to do with no VMM.
+  void record(Ask outcome, std::string_view by) { report(std::move(outcome), by); }
+  // Cuts the personal parts of these events out of the log; `answer` once that, and its record, are durable.
+  void erase(const Actor& actor, const PersonalErased& erased, std::vector<Sequence> events,
+             std::function<void(Sequence)> answer);
+  // True where nothing is under way to the log: what it holds is all that is known here.
+  [[nodiscard]] bool settled() const { return durable_.sequence == store_.fleet.last; }
+  // Takes a replay of the whole log, up to its head, for its state, and writes the rows of `projection` (all of
+  // them where it is empty) anew, `surplus` ones away. Only while settled(). Gives how many rows were written.
+  std::size_t rebuild(Replay replay, std::string_view projection, const std::vector<log::RowWrite>& surplus);
+  void told_of_shadow_fold(Sequence checked_to, std::uint64_t drifted_rows);
 
   // From the log's writer, by way of the loop: everything up to here is on disk.
   void on_durable(log::Durable durable);
@@ -110,7 +126,9 @@ class Runtime {
   // runtime.cpp: the way of a command
   [[nodiscard]] std::optional<Answer> answered_before(const Request& request);
   void report(Ask outcome, std::string_view by);
-  Accepted commit(const Command& command, const Decision& decision, const Digest* digest);
+  Accepted commit(const Command& command, const Decision& decision, const Digest* digest,
+                  std::vector<Sequence> erase = {});
+  [[nodiscard]] Command own_command(Ask ask, std::string_view by);
   void after_change(StreamId stream);
 
   // reconcile.cpp: the way of an effect

@@ -1,12 +1,14 @@
 #include "engine/runtime/store.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <set>
 
 #include "engine/evolve.h"
 #include "events/assert.h"
 #include "events/codec.h"
-#include "projections/replay.h"
+#include "events/peek.h"
 
 namespace banger {
 namespace {
@@ -24,7 +26,7 @@ Status load_interned(LogPort& log, Interned& interned) {
 
 Status load_rows(LogPort& log, Fleet& fleet) {
   for (const ProjectionInfo& projection : kProjections) {
-    if (projection.name == kHistory.name) continue;
+    if (!projection.of_fleet) continue;
     Status loaded;
     BANGER_TRY(log.rows(projection.name, projection.version, [&](std::string_view, std::string_view value) {
       loaded = load_row(fleet, projection.name, value);
@@ -37,18 +39,22 @@ Status load_rows(LogPort& log, Fleet& fleet) {
 }
 
 Status replay_log(LogPort& log, Store& store) {
-  Status folded;
-  BANGER_TRY(log.read(1, [&](const log::Frame& frame) {
-    auto record = decode(frame.public_bytes, frame.personal_bytes(), store.interned);
-    if (!record) {
-      folded = with_context("event " + std::to_string(store.fleet.last + 1), record.error());
-      return false;
-    }
-    evolve(store.fleet, *record);
-    fold_history(store.history[record->envelope.stream], *record);
-    return true;
+  Replay replay;
+  BANGER_TRY(log.records(1, store.interned, [&](const StoredRecord& record) {
+    return replay.fold(record, [&](Sequence sequence) { return log.stream_of(sequence); });
   }));
-  return folded;
+  adopt(store, std::move(replay));
+  return {};
+}
+
+// The chunk of times that the head is in has no row yet: its events are looked at again.
+Status resume_past(LogPort& log, Sequence head, PastFold& past) {
+  const Sequence from = std::max(chunk_begin(head + 1), log.first_sequence());
+  if (from > head) return {};
+  return log.read(from, [&](const log::Frame& frame) {
+    if (const auto peeked = peek(frame.public_bytes)) past.resume(peeked->sequence, peeked->time_ns);
+    return true;
+  });
 }
 
 bool rows_are_current(LogPort& log, Sequence head) {
@@ -112,14 +118,22 @@ Result<Store> load_store(LogPort& log) {
   Store store;
   if (auto loaded = load_interned(log, store.interned); !loaded) return std::unexpected(loaded.error());
   Sequence head = log.head();
-  if (rows_are_current(log, head)) {
-    if (auto loaded = load_rows(log, store.fleet); !loaded) return std::unexpected(loaded.error());
+  // Rows that cannot be read are no loss: the log makes them anew.
+  if (rows_are_current(log, head) && load_rows(log, store.fleet)) {
     store.fleet.last = head;
+    if (auto resumed = resume_past(log, head, store.past); !resumed) return std::unexpected(resumed.error());
     return store;
   }
   if (auto replayed = replay_log(log, store); !replayed) return std::unexpected(replayed.error());
-  store.rebuilt = true;
   return store;
+}
+
+void adopt(Store& store, Replay replay) {
+  store.fleet = replay.take_fleet();
+  store.history = replay.take_history();
+  store.past = replay.past();
+  store.past_rows = replay.take_past_rows();
+  store.rebuilt = true;
 }
 
 log::AppendRequest fold_and_encode(Store& store, LogPort& log, const std::vector<EventRecord>& records,
@@ -131,6 +145,7 @@ log::AppendRequest fold_and_encode(Store& store, LogPort& log, const std::vector
     HistoryRow& history = history_of(store, log, envelope.stream);
     evolve(store.fleet, record);
     fold_history(history, record);
+    std::ranges::move(store.past.fold(store.fleet, record), std::back_inserter(store.past_rows));
     EventBytes bytes = encode(record, store.interned, fresh_salt(entropy));
     request.events.push_back({.sequence = envelope.sequence,
                               .stream = envelope.stream,
@@ -144,6 +159,10 @@ log::AppendRequest fold_and_encode(Store& store, LogPort& log, const std::vector
     for (const auto& [stream, row] : store.history) streams.insert(stream);
   }
   add_rows(store, streams, request);
+  for (Row& row : std::exchange(store.past_rows, {})) {
+    request.rows.push_back(
+        row_write(row.projection, version_of(row.projection), std::move(row.key), std::move(row.value)));
+  }
   for (StreamId stream : streams) {
     if (store.history.at(stream).deleted_at_ns != 0) store.history.erase(stream);
   }

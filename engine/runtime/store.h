@@ -7,7 +7,7 @@
 #include "engine/ports.h"
 #include "engine/state.h"
 #include "events/interned.h"
-#include "projections/rows.h"
+#include "projections/replay.h"
 
 namespace banger {
 
@@ -15,12 +15,17 @@ struct Store {
   Fleet fleet;
   Interned interned;
   std::map<StreamId, HistoryRow> history;  // of streams that were touched; others stay in the log
+  PastFold past;
+  std::vector<Row> past_rows;  // of a rebuild, not written yet
   bool rebuilt = false;  // rows did not match the log's head (a new version of a projection): write them all
 };
 
-// Rows where their checkpoint is the log's head, else every event folded again. An event of a newer banger,
-// or one that cannot be read, is an Error: nothing is guessed.
+// Rows where their checkpoint is the log's head and they can be read, else every event folded again. An event of
+// a newer banger is an Error; one that cannot be read parks its stream, loudly: nothing is guessed.
 [[nodiscard]] Result<Store> load_store(LogPort& log);
+
+// Takes a replay's state for the store's own; its next append writes every row.
+void adopt(Store& store, Replay replay);
 
 // Folds new records, and gives what to append: events, rows of the streams they changed, new interned
 // entries, checkpoints. `salt_words` are random.

@@ -68,6 +68,8 @@ inline Ask random_outcome(const World& world, Dice& dice) {
         return ReportImageRemoved{at->first, at->second.fence};
     }
   }
+  if (dice.chance(1)) return ReportProjectionDrift{{"vm_runtime", 1, world.fleet.last, "00"}};
+  if (dice.chance(1)) return ReportErased{{VmId{7}, "gone", 3}};
   if (world.fleet.vms.empty() || dice.chance(3)) {
     ReportHost host{{1, dice.below(3)}, "6.1", "1", {}};
     if (dice.chance(20)) {

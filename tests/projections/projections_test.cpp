@@ -1,5 +1,7 @@
+#include <algorithm>
+
 #include "projections/replay.h"
-#include "projections/rows.h"
+#include "projections/past.h"
 #include "tests/engine/random_history.h"
 
 namespace banger {
@@ -14,6 +16,7 @@ struct Store {
   Fleet fleet;
   std::map<std::string, Rows, std::less<>> rows;
   std::map<StreamId, HistoryRow> history;
+  PastFold past;
 
   void take(const EventRecord& record) {
     StreamId stream = record.envelope.stream;
@@ -27,6 +30,9 @@ struct Store {
     }
     fold_history(history[stream], record);
     rows[std::string(kHistory.name)][row_key(stream)] = row_bytes(history[stream]);
+    for (Row& row : past.fold(fleet, record)) {
+      rows[std::string(row.projection)][row.key] = std::move(row.value);
+    }
   }
 };
 
@@ -44,7 +50,8 @@ void check_same(const World& world) {
   // What a restart loads is what it had.
   Fleet loaded;
   for (const auto& [name, rows] : store.rows) {
-    if (name == kHistory.name) continue;
+    const auto* known = std::ranges::find(kProjections, name, &ProjectionInfo::name);
+    if (!known->of_fleet) continue;
     for (const auto& [key, bytes] : rows) REQUIRE(load_row(loaded, name, bytes));
   }
   rebuild_indexes(loaded);
@@ -122,6 +129,10 @@ TEST_CASE("the other rows come back, too") {
   CHECK((parse_host_row(row_bytes(host)).value() == host));
   HistoryRow history{stream_of(kWeb), "web", 1, 9, 5, -3, 4};
   CHECK((parse_history_row(row_bytes(history)).value() == history));
+  TimesRow times{4097, 8192, -5, 9};
+  CHECK((parse_times_row(row_bytes(times)).value() == times));
+  NameRow name{stream_of(kTiny), "tiny", 2};
+  CHECK((parse_name_row(row_bytes(name)).value() == name));
   Parked parked{7, "why"};
   CHECK(
       (parse_parked_row(row_bytes(kHostStream, parked)).value() == std::pair{kHostStream, parked}));
@@ -151,6 +162,13 @@ TEST_CASE("keys sort by kind of stream, then by id") {
   CHECK(row_key(stream_of(VmId{255})) < row_key(stream_of(VmId{256})));
   CHECK(row_key(stream_of(VmId{~0ull})) < row_key(stream_of(ImageId{1})));
   CHECK(row_key(kHostStream).size() == 10);
+  const StreamId web = stream_of(kWeb);
+  CHECK(snapshot_key(web, 256) < snapshot_key(web, 65'536));
+  CHECK(snapshot_key(web, 256).starts_with(row_key(web)));
+  CHECK(times_key(4096) < times_key(1 << 20));
+  // The newest first; no name's rows stand among those of a longer one.
+  CHECK(name_key(StreamKind::kVm, "web", 9) < name_key(StreamKind::kVm, "web", 8));
+  CHECK_FALSE(name_key(StreamKind::kVm, "web2", 9).starts_with(name_prefix(StreamKind::kVm, "web")));
 }
 
 TEST_CASE("what was deleted is still found by its name, with where its events are") {

@@ -105,6 +105,7 @@ TEST_CASE("rows that were loaded, rows rebuilt from events, and the live fleet a
   world.restart();
   CHECK(world.log.stored["vm_runtime"] == live["vm_runtime"]);
   CHECK(world.log.stored["images"] == live["images"]);
+  CHECK(world.log.stored["names"] == live["names"]);
 }
 
 TEST_CASE("a look that began before an effect ended proves nothing about its VM") {
@@ -205,6 +206,20 @@ TEST_CASE("a deadline that passes is an event, and stops counting once the state
   world.sync();
   CHECK(world.vm().state == VmState::kError);
   CHECK(world.timers.fire(HostLimits{}.start_timeout_ms) == 0);
+}
+
+TEST_CASE("a VMM that was seen to end is no stray, whatever an older look at the host still shows") {
+  World world;
+  world.make_image();
+  world.run_web();
+  const Observation before = world.seen();
+  world.runtime->notice(ReportGone{world.vm().id, world.vm().incarnation, {}, "killed by signal 9"});
+  world.sync();
+  CHECK(world.vm().state != VmState::kRunning);
+  CHECK(world.effects.begun.empty());
+  world.observer.see(before);  // a look that began after it
+  world.sync();
+  CHECK(world.effects.begun.size() == 1);  // still there: now it is one
 }
 
 }  // namespace banger::test

@@ -18,6 +18,7 @@ class MemoryLog : public LogPort {
     return ++last_ticket;
   }
   [[nodiscard]] Sequence head() override { return durable_events.size(); }
+  [[nodiscard]] Sequence first_sequence() override { return 1; }
   [[nodiscard]] Result<std::optional<log::CommandRecord>> find_command(CommandId id) override {
     auto found = commands.find(id);
     if (found == commands.end()) return std::nullopt;
@@ -54,6 +55,10 @@ class MemoryLog : public LogPort {
       if (each.table == table) found.push_back(each);
     }
     return found;
+  }
+
+  [[nodiscard]] Result<StreamId> stream_of(Sequence sequence) override {
+    return durable_events.at(sequence - 1).stream;
   }
 
   // The sync: everything queued is on disk now.
