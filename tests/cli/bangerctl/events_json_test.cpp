@@ -73,7 +73,7 @@ TEST_CASE("every kind of event as JSON and in a few words") {
 TEST_CASE("a table's details are one line of what says something") {
   CHECK(event_details(VmStarted{.incarnation = 3}) == "incarnation=3");
   CHECK(event_details(VmDeleted{}).empty());
-  CHECK(event_details(VmDied{1, "it crashed"}) == "incarnation=1 reason=\"it crashed\"");
+  CHECK(event_details(VmDied{1, "it crashed"}) == "incarnation=1 reason=\"it crashed\" cause=unknown code=0");
   CHECK(stream_label(kHostStream, "host") == "host");
   CHECK(stream_label({StreamKind::kVm, 1}, "") == "vm/0000000000000001");
   CHECK(actor_label({0, "", "driver"}) == "0/driver");

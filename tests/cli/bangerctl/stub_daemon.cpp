@@ -14,7 +14,7 @@
 #include <csignal>
 #include <cstdio>
 
-#include "engine/command.h"
+#include "engine/decide.h"
 #include "events/codec.h"
 #include "projections/replay.h"
 #include "schemas/control.capnp.h"
@@ -29,7 +29,6 @@ struct State {
   std::string dir;
   std::string socket;
   std::vector<EventRecord> log = sample_log();
-  Interned interned;
 
   [[nodiscard]] std::string file(const std::string& name) const { return dir + "/" + name; }
   void die_if(const std::string& name) const {
@@ -46,10 +45,6 @@ struct State {
     return replay;
   }
 };
-
-capnp::Data::Reader as_data(const std::string& bytes) {
-  return {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()};
-}
 
 class Lease final : public schema::ExecLease::Server {
  public:
@@ -89,6 +84,8 @@ class Control final : public schema::Control::Server {
     info.setSocket(state_.socket);
     info.setDataDir(state_.dir);
     info.setHeadSequence(state_.log.size());
+    info.setFirstSequence(state_.has("archived") ? 3 : 1);
+    info.setEpoch(state_.has("restored") ? 2 : 1);
     return kj::READY_NOW;
   }
 
@@ -238,27 +235,101 @@ class Control final : public schema::Control::Server {
   }
   kj::Promise<void> ping(PingContext) override { return kj::READY_NOW; }
 
+  kj::Promise<void> stateAt(StateAtContext context) override {
+    const auto params = context.getParams();
+    const Replay then = replay_to(params.getPoint(), context.getResults().initAt());
+    const auto id = resolve_vm(then.fleet(), std::string_view(params.getReference().cStr()));
+    if (!id) {
+      context.getResults().initReply().initRefused().setMessage(id.error().message);
+      return kj::READY_NOW;
+    }
+    context.getResults().initReply().initAccepted();
+    context.getResults().setRow(as_data(row_bytes(*then.fleet().vm(*id))));
+    return kj::READY_NOW;
+  }
+
+  // One row a page, here too.
+  kj::Promise<void> statesAt(StatesAtContext context) override {
+    const auto params = context.getParams();
+    auto results = context.getResults();
+    results.initReply().initAccepted();
+    const Replay then = replay_to(params.getPoint(), results.initAt());
+    const auto kind = static_cast<StreamKind>(params.getStreamKind());
+    const auto rows = then.rows(projection_of(kind).name);
+    const auto next = rows.upper_bound(row_key({kind, params.getAfterId()}));
+    if (next == rows.end()) return kj::READY_NOW;
+    results.initRows(1).set(0, as_data(next->second));
+    results.setLastId(kind == StreamKind::kVm ? kVmId : kImageId);
+    results.setMore(true);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> findStreams(FindStreamsContext context) override {
+    context.getResults().initReply().initAccepted();
+    for (const auto& [key, value] : state_.replay().rows(kHistory.name)) {
+      const auto row = parse_history_row(value);
+      if (row && row->stream.kind == StreamKind::kVm &&
+          row->name == context.getParams().getReference().cStr()) {
+        context.getResults().initRows(1).set(0, as_data(value));
+      }
+    }
+    return kj::READY_NOW;
+  }
+
+  // Two events a page at most.
+  kj::Promise<void> search(SearchContext context) override {
+    const auto params = context.getParams();
+    const auto query = params.getQuery();
+    context.getResults().initReply().initAccepted();
+    std::vector<EventRecord> log = state_.log;
+    if (query.getReverse()) std::ranges::reverse(log);
+    std::vector<EventRecord> found;
+    for (const EventRecord& record : log) {
+      const Sequence at = record.envelope.sequence;
+      const bool behind =
+          params.getCursor() == 0 ||
+          (query.getReverse() ? at <= params.getCursor() : at >= params.getCursor());
+      const bool kind =
+          query.getKinds().size() == 0 || query.getKinds()[0] == kind_of(record.event);
+      const bool correlation = !query.hasCorrelation() || query.getCorrelation().getLo() == 0 ||
+                               query.getCorrelation().getLo() == record.envelope.correlation.lo;
+      if (behind && kind && correlation && at >= query.getFirstSequence() &&
+          (!query.getHasStream() || query.getStreamId() == record.envelope.stream.id)) {
+        found.push_back(record);
+      }
+    }
+    const std::size_t most = query.getLimit() == 1 ? 1 : 2;
+    context.getResults().setDone(found.size() <= most);
+    found.resize(std::min(found.size(), most));
+    if (!found.empty())
+      context.getResults().setNext(found.back().envelope.sequence + (query.getReverse() ? -1 : 1));
+    write_events(context.getResults().initBatch(), found, params.getKnownActors() == 0);
+    return kj::READY_NOW;
+  }
+
  private:
-  void fill(schema::EventBatch::Builder out, Sequence from, std::size_t most, bool with_interned) {
-    std::vector<EventBytes> events;
+  Replay replay_to(schema::Point::Reader point, schema::At::Builder at) const {
+    Replay replay;
     for (const EventRecord& record : state_.log) {
-      const EventBytes bytes = encode(record, state_.interned, Salt{});
-      if (record.envelope.sequence >= from && events.size() < most) events.push_back(bytes);
+      const bool after = (point.isSequence() && record.envelope.sequence > point.getSequence()) ||
+                         (point.isTimeNs() && record.envelope.time_ns > point.getTimeNs());
+      if (after) break;
+      if (!replay.fold(record)) std::abort();
+      at.setSequence(record.envelope.sequence);
+      at.setTimeNs(record.envelope.time_ns);
     }
-    auto list = out.initEvents(static_cast<unsigned>(events.size()));
-    for (unsigned i = 0; i < list.size(); ++i) {
-      list[i].setOpen(as_data(events[i].open));
-      list[i].setPersonal(as_data(events[i].personal));
+    at.setAtLeast(state_.has("clock-set-back") ? 1 : at.getSequence());
+    at.setAtMost(at.getSequence());
+    return replay;
+  }
+
+  void fill(schema::EventBatch::Builder out, Sequence from, std::size_t most, bool with_interned) {
+    std::vector<EventRecord> records;
+    for (const EventRecord& record : state_.log) {
+      if (record.envelope.sequence >= from && records.size() < most) records.push_back(record);
     }
-    const auto all = with_interned ? state_.interned.all() : std::vector<InternedEntry>();
-    auto interned = out.initInterned(static_cast<unsigned>(all.size()));
-    for (unsigned i = 0; i < interned.size(); ++i) {
-      interned[i].setTable(static_cast<std::uint8_t>(all[i].table));
-      interned[i].setNumber(all[i].number);
-      interned[i].setBytes(as_data(all[i].bytes));
-    }
-    out.setNextSequence(from + events.size());
-    out.setHeadSequence(state_.log.size());
+    write_events(out, records, with_interned);
+    out.setNextSequence(from + records.size());
   }
 
   kj::Promise<void> push(schema::EventSink::Client sink, Sequence from) {
@@ -312,7 +383,6 @@ int serve(State& state, int ready) {
 
 }  // namespace
 }  // namespace banger::stub
-
 int main(int argc, char** argv) {
   banger::stub::State state;
   int ready = -1;

@@ -45,6 +45,31 @@ std::vector<EventRecord> sample_log() {
           record(6, vm, 4, VmReady{1, 3210})};
 }
 
+void write_events(schema::EventBatch::Builder out, const std::vector<EventRecord>& records,
+                  bool with_interned) {
+  const std::vector<EventRecord> log = sample_log();
+  Interned interned_table;
+  for (const EventRecord& record : log) (void)encode(record, interned_table, Salt{});
+  auto list = out.initEvents(static_cast<unsigned>(records.size()));
+  for (unsigned i = 0; i < list.size(); ++i) {
+    const EventBytes bytes = encode(records[i], interned_table, Salt{});
+    list[i].setOpen(as_data(bytes.open));
+    list[i].setPersonal(as_data(bytes.personal));
+  }
+  const auto all = with_interned ? interned_table.all() : std::vector<InternedEntry>();
+  auto interned = out.initInterned(static_cast<unsigned>(all.size()));
+  for (unsigned i = 0; i < interned.size(); ++i) {
+    interned[i].setTable(static_cast<std::uint8_t>(all[i].table));
+    interned[i].setNumber(all[i].number);
+    interned[i].setBytes(as_data(all[i].bytes));
+  }
+  out.setHeadSequence(log.size());
+}
+
+capnp::Data::Reader as_data(const std::string& bytes) {
+  return {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()};
+}
+
 void append_line(const std::string& path, const std::string& line) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const std::string text = line + "\n";

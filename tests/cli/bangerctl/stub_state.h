@@ -7,6 +7,7 @@
 
 #include "events/codec.h"
 #include "events/envelope.h"
+#include "schemas/control.capnp.h"
 
 namespace banger::stub {
 
@@ -14,6 +15,11 @@ namespace banger::stub {
 [[nodiscard]] std::vector<EventRecord> sample_log();
 inline constexpr std::uint64_t kVmId = 0x00000000000000a1;
 inline constexpr std::uint64_t kImageId = 0x00000000000000b2;
+
+// These events of it, with all interned entries or none.
+void write_events(schema::EventBatch::Builder out, const std::vector<EventRecord>& records,
+                  bool with_interned);
+[[nodiscard]] capnp::Data::Reader as_data(const std::string& bytes);
 
 void append_line(const std::string& path, const std::string& line);
 [[nodiscard]] std::vector<std::string> lines_of(const std::string& path);

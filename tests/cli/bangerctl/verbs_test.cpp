@@ -153,7 +153,7 @@ TEST_CASE("a replay is held against what the daemon serves, byte for byte") {
 
 TEST_CASE("projections and the rest of what is served") {
   const Place place;
-  CHECK(json::parse(place.run({"projection", "ls", "-o", "json"}).out).size() == 5);
+  CHECK(json::parse(place.run({"projection", "ls", "-o", "json"}).out).size() == 8);
   const json history = json::parse(place.run({"projection", "dump", "history", "-o", "json"}).out);
   REQUIRE(history.size() == 2);
   CHECK(history[0]["name"] == "web");

@@ -1,0 +1,106 @@
+// `events ls`: what matches, found by the daemon.
+#include <CLI/CLI.hpp>
+
+#include "cli/bangerctl/audit/past.h"
+#include "cli/bangerctl/audit/verbs.h"
+#include "cli/bangerctl/events_verbs.h"
+#include "cli/bangerctl/terminal.h"
+
+namespace banger::ctl {
+namespace {
+
+struct ListOptions {
+  std::string vm, actor, correlation, since, until;
+  std::vector<std::string> kinds;
+  std::uint64_t limit = UINT64_MAX;
+  bool reverse = false;
+};
+
+template <std::size_t... I>
+std::map<std::string, std::uint16_t> kinds(std::index_sequence<I...>) {
+  return {{std::string(std::variant_alternative_t<I, Event>::kName),
+           std::variant_alternative_t<I, Event>::kKind}...};
+}
+const std::map<std::string, std::uint16_t>& all_kinds() {
+  static const auto kAll = kinds(std::make_index_sequence<std::variant_size_v<Event>>());
+  return kAll;
+}
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, number] : all_kinds()) names.push_back(name);
+  return names;
+}
+
+Answer<std::optional<When>> read_bound(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto when = read_when(text);
+  if (!when) return std::unexpected(when.error());
+  return *when;
+}
+
+Answer<EventQuery> query_of(Session& session, const ListOptions& options) {
+  EventQuery query{.actor = options.actor, .reverse = options.reverse, .limit = options.limit};
+  for (const std::string& kind : options.kinds) query.kinds.push_back(all_kinds().at(kind));
+  const auto since = read_bound(options.since);
+  if (!since) return std::unexpected(since.error());
+  const auto until = read_bound(options.until);
+  if (!until) return std::unexpected(until.error());
+  query.since = *since;
+  query.until = *until;
+  if (!options.correlation.empty()) {
+    const auto id = CommandId::parse(options.correlation);
+    if (!id)
+      return misused("'" + options.correlation + "' is no request: those have 32 hex digits",
+                     "bangerctl events show 1");
+    query.correlation = *id;
+  }
+  if (!options.vm.empty()) {
+    const auto row = find_vm(session, options.vm);
+    if (!row) return std::unexpected(row.error());
+    query.stream = row->stream;
+  }
+  return query;
+}
+
+Answer<int> list(Context& context, const ListOptions& options) {
+  begin_paging();
+  auto query = query_of(context.session(), options);
+  if (!query) return std::unexpected(query.error());
+  EventSearch search(context.session(), *std::move(query));
+  StreamNames names(context.session());
+  std::string text = context.json() ? "" : event_header();
+  while (search.more()) {
+    const auto records = search.next();
+    if (!records) return std::unexpected(records.error());
+    for (const EventRecord& record : *records) {
+      names.learn(record);
+      const std::string& name = names.of(record.envelope.stream);
+      text += context.json() ? dump(event_json(record, name)) + "\n" : event_line(record, name);
+    }
+    const auto done = print(std::exchange(text, {}));
+    if (!done) return std::unexpected(done.error());
+  }
+  return printed(text);
+}
+
+}  // namespace
+
+void add_list_verb(const Verbs& verbs, CLI::App& events) {
+  auto options = std::make_shared<ListOptions>();
+  CLI::App* verb = add_verb(events, "ls", "List events");
+  verb->alias("list");
+  verb->add_option("--vm", options->vm, "Of this VM only, which may be deleted");
+  verb->add_option("--kind", options->kinds, "Of these kinds only")
+      ->check(CLI::IsMember(kind_names()));
+  verb->add_option("--actor", options->actor, "By this user, this client, or \"user/client\"");
+  verb->add_option("--correlation", options->correlation,
+                   "Of this request only, and all that came of it");
+  verb->add_option("--since", options->since, "From this moment on: " + std::string(kWhenForms));
+  verb->add_option("--until", options->until, "Up to this moment, included");
+  verb->add_option("--limit", options->limit, "At most so many")->check(CLI::NonNegativeNumber);
+  verb->add_flag("-r,--reverse", options->reverse, "Newest first");
+  add_output_option(verb, verbs.context);
+  on_chosen(verbs, verb, [options](Context& context) { return list(context, *options); });
+}
+
+}  // namespace banger::ctl
