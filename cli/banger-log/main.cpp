@@ -9,7 +9,9 @@
 
 #include "cli/banger-log/print.h"
 #include "cli/manual/manual.h"
+#include "events/log/import.h"
 #include "events/log/maintain.h"
+#include "events/peek.h"
 
 namespace {
 
@@ -24,6 +26,7 @@ constexpr int kDamaged = 3;
 struct Arguments {
   LogPaths paths;
   std::string backup;
+  std::vector<std::string> bundles;
   bool accept_loss = false;
   Output output = Output::kTable;
 };
@@ -64,6 +67,20 @@ int restore(const Arguments& arguments) {
   auto restored = restore_log(arguments.backup, arguments.paths, show_progress);
   if (!restored) return failed(restored.error());
   print_replaced(*restored, arguments.output);
+  return kDone;
+}
+
+// Where an event belongs in the indexes. One that cannot be decoded keeps its place, under no kind.
+Result<EventPlace> place_of(std::string_view public_bytes) {
+  auto peeked = peek(public_bytes);
+  if (!peeked) return std::unexpected(std::move(peeked).error());
+  return EventPlace{peeked->stream, peeked->version, peeked->kind};
+}
+
+int import(const Arguments& arguments) {
+  auto imported = import_bundles(arguments.bundles, arguments.paths, place_of, show_progress);
+  if (!imported) return failed(imported.error());
+  print_replaced(*imported, arguments.output);
   return kDone;
 }
 
@@ -133,6 +150,10 @@ int main(int argc, char** argv) {
     std::fputs(manual_text(app).c_str(), stdout);
     return kDone;
   }
+  add("import", "Make an empty log out of bundles that hold every event; in a new epoch", import)
+      ->add_option("bundles", arguments.bundles, "What `bangerctl events export` wrote, in order")
+      ->required()
+      ->check(CLI::ExistingFile);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

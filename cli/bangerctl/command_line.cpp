@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/bangerctl/context.h"
+#include "cli/bangerctl/log/log_verbs.h"
 #include "cli/bangerctl/terminal.h"
 #include "cli/common/paths.h"
 
@@ -99,6 +100,8 @@ int run(int argc, char** argv) {
   add_projection_verbs(verbs);
   add_reconcile_verbs(verbs);
   add_daemon_verbs(verbs);
+  add_bundle_replay_verb(verbs);
+  add_log_verbs(verbs);
   add_doctor_verb(verbs);
   add_df_verb(verbs);
   add_prune_verb(verbs);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cli/bangerctl/rows.h"
-#include "cli/bangerctl/vm_watch.h"
 #include "events/capnp_bytes.h"
 #include "projections/rows.h"
 
@@ -11,7 +10,6 @@ namespace banger::ctl {
 namespace {
 
 constexpr std::uint32_t kNeighbourBytes = 16 * 1024;
-constexpr std::uint32_t kSequencesPage = 4096;
 
 std::string_view view_of(capnp::Data::Reader data) {
   return {reinterpret_cast<const char*>(data.begin()), data.size()};
@@ -91,41 +89,6 @@ const std::string& StreamNames::of(StreamId stream) {
     if (row && row->stream == stream) place->second = row->name;
   }
   return place->second;
-}
-
-Answer<StreamId> find_vm_stream(Session& session, const std::string& vm) {
-  const auto view = view_vm(session, vm);
-  if (view) return stream_of(view->row.id);
-  const auto rows = read_rows(session, std::string(kHistory.name));
-  if (!rows) return std::unexpected(rows.error());
-  std::optional<HistoryRow> last;
-  for (const auto& [key, value] : *rows) {
-    const auto row = parse_history_row(value);
-    if (!row) return std::unexpected(to_failure(row.error()));
-    const bool same =
-        row->stream.kind == StreamKind::kVm && (row->name == vm || to_hex(row->stream.id) == vm);
-    if (same && (!last || row->first_sequence > last->first_sequence)) last = *row;
-  }
-  if (!last) return std::unexpected(view.error());
-  return last->stream;
-}
-
-Answer<std::vector<Sequence>> stream_sequences(Session& session, StreamId stream) {
-  std::vector<Sequence> all;
-  for (;;) {
-    auto answer = session.call([&](schema::Control::Client control) {
-      auto request = control.streamEventsRequest();
-      request.setStreamKind(static_cast<std::uint16_t>(stream.kind));
-      request.setStreamId(stream.id);
-      request.setFromVersion(all.size() + 1);  // versions count from 1, without gaps
-      request.setLimit(kSequencesPage);
-      return request.send();
-    });
-    if (!answer) return std::unexpected(answer.error());
-    const auto sequences = answer->getSequences();
-    for (const Sequence sequence : sequences) all.push_back(sequence);
-    if (sequences.size() == 0) return all;
-  }
 }
 
 }  // namespace banger::ctl

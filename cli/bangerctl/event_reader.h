@@ -21,6 +21,9 @@ class EventReader {
   // Decodes what the daemon pushed.
   [[nodiscard]] Answer<std::vector<EventRecord>> decode_batch(schema::EventBatch::Reader batch);
 
+  // How many interned entries it has: others ask for the new ones only.
+  [[nodiscard]] std::uint32_t known_actors() const { return actors_; }
+  [[nodiscard]] std::uint32_t known_boots() const { return boots_; }
   // The head of the log, as of the last page.
   [[nodiscard]] Sequence head() const { return head_; }
 
@@ -46,9 +49,5 @@ class StreamNames {
   Session& session_;
   std::map<StreamId, std::string> names_;
 };
-
-// The stream of a VM by name, id or prefix: also of one that is deleted, the last of that name.
-[[nodiscard]] Answer<StreamId> find_vm_stream(Session& session, const std::string& vm);
-[[nodiscard]] Answer<std::vector<Sequence>> stream_sequences(Session& session, StreamId stream);
 
 }  // namespace banger::ctl

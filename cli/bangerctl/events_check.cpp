@@ -7,7 +7,7 @@
 #include "cli/bangerctl/table.h"
 #include "cli/bangerctl/terminal.h"
 #include "events/capnp_bytes.h"
-#include "projections/replay.h"
+#include "projections/check.h"
 
 namespace banger::ctl {
 namespace {
@@ -35,24 +35,17 @@ Answer<void> fold_to_head(EventReader& reader, Replay& replay, Progress& progres
   }
 }
 
-std::string first_difference(const StoredRows& replayed, const StoredRows& served) {
-  auto ours = replayed.begin();
-  auto theirs = served.begin();
-  const auto key_of = [](const std::string& key) {
-    std::string text;
-    for (const char c : key) text += to_hex(static_cast<unsigned char>(c)).substr(14);
-    return text;
-  };
-  for (; ours != replayed.end() || theirs != served.end(); ++ours, ++theirs) {
-    if (theirs == served.end() || (ours != replayed.end() && ours->first < theirs->first)) {
-      return "row " + key_of(ours->first) + " is missing in the daemon's";
-    }
-    if (ours == replayed.end() || theirs->first < ours->first) {
-      return "row " + key_of(theirs->first) + " is in the daemon's only";
-    }
-    if (ours->second != theirs->second) return "row " + key_of(ours->first) + " differs";
-  }
-  return {};
+// The first row that is not the same; empty where all are.
+std::string first_difference(std::string_view projection, const StoredRows& replayed, const StoredRows& served) {
+  RowCheck check(projection, replayed);
+  for (const auto& [key, value] : served) check.see(key, value);
+  CheckReport report;
+  std::move(check).finish(report);
+  if (report.rows.empty()) return {};
+  const DriftedRow& row = report.rows.front();
+  const std::string name = "row " + key_hex(row.key);
+  if (row.stored.empty()) return name + " is missing in the daemon's";
+  return row.folded.empty() ? name + " is in the daemon's only" : name + " differs";
 }
 
 // The sequence up to which every projection is folded, or nothing where they differ.
@@ -79,7 +72,7 @@ Answer<std::optional<std::vector<Compared>>> compare(Session& session, const Rep
     if (!served) return std::unexpected(served.error());
     const StoredRows replayed = replay.rows(info.name);
     Compared compared{std::string(info.name), replayed.size(), 0,
-                      first_difference(replayed, *served)};
+                      first_difference(info.name, replayed, *served)};
     for (const auto& [key, value] : replayed) compared.bytes += key.size() + value.size();
     all.push_back(std::move(compared));
   }

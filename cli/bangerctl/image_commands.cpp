@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <deque>
 
+#include "cli/bangerctl/audit/past.h"
 #include "cli/bangerctl/context.h"
+#include "cli/bangerctl/log/parked.h"
 #include "cli/bangerctl/render_json.h"
 #include "cli/bangerctl/rows.h"
 #include "cli/bangerctl/sizes.h"
@@ -24,6 +26,7 @@ struct ImageOptions {
   std::vector<std::string> images;
   bool detach = false;
   bool quiet = false;
+  std::string at;
 };
 
 Answer<std::optional<Image>> image_by_id(Session& session, std::uint64_t id) {
@@ -117,33 +120,58 @@ Answer<int> build(Context& context, ImageOptions options) {
   return make(context, options);
 }
 
+Answer<std::vector<Image>> images_then(Session& session, const std::string& moment) {
+  const auto when = read_when(moment);
+  if (!when) return std::unexpected(when.error());
+  auto list = images_at(session, *when);
+  if (!list) return std::unexpected(list.error());
+  note_moment(list->at);
+  return std::move(list->things);
+}
+
+Answer<Image> image_then(Session& session, const ImageOptions& options) {
+  const auto when = read_when(options.at);
+  if (!when) return std::unexpected(when.error());
+  auto then = image_at(session, *when, options.name);
+  if (!then) return std::unexpected(then.error());
+  note_moment(then->at);
+  return std::move(then->image);
+}
+
 Answer<int> list(Context& context, const ImageOptions& options) {
-  const auto images = read_images(context.session());
+  const auto images = options.at.empty() ? read_images(context.session())
+                                         : images_then(context.session(), options.at);
   if (!images) return std::unexpected(images.error());
   if (options.quiet) {
     std::string lines;
     for (const Image& image : *images) lines += image.id.hex() + "\n";
     return printed(lines);
   }
-  if (context.json()) return printed(dump(to_json(*images)) + "\n");
+  const auto parked = read_parked(context.session());
+  if (!parked) return std::unexpected(parked.error());
+  if (context.json()) return printed(dump(json_with_parked(*images, *parked)) + "\n");
   Table table({"NAME", "STATE", "SOURCE", "SIZE", "ON DISK", age_title(), "DIGEST"});
   for (const Image& image : *images) {
     const bool ready = image.state == ImageState::kReady;
-    table.add({image.name, std::string(name_of(image.state)),
+    const bool stands_still = parked->contains(stream_of(image.id));
+    table.add({image.name, stands_still ? "parked" : std::string(name_of(image.state)),
                image.source == ImageSource::kRecipe ? "recipe " + image.recipe : "import",
                ready ? format_bytes(image.virtual_bytes) : "",
                ready ? format_bytes(image.disk_bytes) : "", age_cell(image.created_at_ns),
                ready ? to_hex(image.digest).substr(0, 12) : ""});
-    table.tone(ready                                ? Tone::kGood
-               : image.state == ImageState::kFailed ? Tone::kBad
-                                                    : Tone::kBusy,
+    table.tone(stands_still || image.state == ImageState::kFailed ? Tone::kBad
+               : ready                                             ? Tone::kGood
+                                                                   : Tone::kBusy,
                1);
   }
-  return printed(table);
+  const auto done = printed(table);
+  note_parked(*parked, StreamKind::kImage);
+  return done;
 }
 
 Answer<int> show(Context& context, const ImageOptions& options) {
-  const auto image = find_image(context.session(), options.name);
+  const auto image = options.at.empty() ? find_image(context.session(), options.name)
+                                        : image_then(context.session(), options);
   if (!image) return std::unexpected(image.error());
   if (context.json()) return printed(dump(to_json(*image)) + "\n");
   const bool ready = image->state == ImageState::kReady;
@@ -225,12 +253,14 @@ void add_image_verbs(const Verbs& verbs) {
   verb = add_verb(*noun, "ls", "List images");
   verb->alias("list");
   verb->add_flag("-q,--quiet", options->quiet, "Ids only");
+  verb->add_option("--at", options->at, "As they were then: " + std::string(kWhenForms));
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [options](Context& context) { return list(context, *options); });
 
   options = std::make_shared<ImageOptions>();
   verb = add_verb(*noun, "show", "Everything about one image");
   verb->add_option("image", options->name, "Name, id or prefix of an id")->required();
+  verb->add_option("--at", options->at, "As it was then: " + std::string(kWhenForms));
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [options](Context& context) { return show(context, *options); });
 

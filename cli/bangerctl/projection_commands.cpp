@@ -1,12 +1,14 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/bangerctl/context.h"
+#include "cli/bangerctl/log/log_verbs.h"
+#include "cli/bangerctl/log/row_json.h"
 #include "cli/bangerctl/render_json.h"
 #include "cli/bangerctl/rows.h"
 #include "cli/bangerctl/table.h"
 #include "cli/bangerctl/terminal.h"
 #include "events/capnp_bytes.h"
-#include "projections/rows.h"
+#include "projections/past.h"
 
 namespace banger::ctl {
 namespace {
@@ -26,26 +28,6 @@ Answer<int> list(Context& context) {
                std::to_string(each.getCheckpoint()), text_of(each.getAbout())});
   }
   return context.json() ? printed(dump(array) + "\n") : printed(table);
-}
-
-template <class Row>
-Result<Json> as_json(const Result<Row>& row) {
-  if (!row) return std::unexpected(row.error());
-  return to_json(*row);
-}
-
-Result<Json> row_json(std::string_view projection, std::string_view bytes) {
-  if (projection == kVmRuntime.name) return as_json(parse_vm_row(bytes));
-  if (projection == kImages.name) return as_json(parse_image_row(bytes));
-  if (projection == kHistory.name) return as_json(parse_history_row(bytes));
-  if (projection == kHost.name) return as_json(parse_host_row(bytes));
-  if (projection == kParkedStreams.name) {
-    const auto row = parse_parked_row(bytes);
-    if (!row) return std::unexpected(row.error());
-    return to_json(row->first, row->second);
-  }
-  return fail("this bangerctl does not know the rows of projection '" + std::string(projection) +
-              "'");
 }
 
 // Nested objects become "settings.vcpus".
@@ -89,7 +71,7 @@ Answer<int> dump_projection(Context& context, const std::string& name) {
   if (!rows) return std::unexpected(rows.error());
   Json array = Json::array();
   for (const auto& [key, value] : *rows) {
-    auto row = row_json(name, value);
+    auto row = row_json(name, key, value);
     if (!row) return std::unexpected(to_failure(std::move(row).error()));
     array.push_back(*std::move(row));
   }
@@ -109,9 +91,10 @@ void add_projection_verbs(const Verbs& verbs) {
 
   auto name = std::make_shared<std::string>();
   verb = add_verb(*noun, "dump", "Every row of a projection, as stored");
-  verb->add_option("projection", *name, "vm_runtime, images, history, host or parked")->required();
+  verb->add_option("projection", *name, "As `projection ls` has it")->required();
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [name](Context& context) { return dump_projection(context, *name); });
+  add_projection_care_verbs(verbs, *noun);
 }
 
 }  // namespace banger::ctl

@@ -28,6 +28,12 @@ Answer<int> plan(Context& context) {
   return context.json() ? printed(dump(array) + "\n") : printed(table);
 }
 
+std::string shadow_folds(schema::ReconcileStatus::Reader status) {
+  if (status.getShadowFolds() == 0) return "none yet";
+  return std::to_string(status.getShadowFolds()) + ", the last " + age(status.getLastShadowFoldNs(), now_ns()) +
+         " ago, up to event " + std::to_string(status.getShadowFoldTo());
+}
+
 Answer<int> status(Context& context) {
   auto answer = context.session().call(
       [](schema::Control::Client control) { return control.reconcileStatusRequest().send(); });
@@ -43,6 +49,10 @@ Answer<int> status(Context& context) {
     json["corrections"] = status.getCorrections();
     json["parked"] = status.getParked();
     json["last_error"] = text_of(status.getLastError());
+    json["shadow_folds"] = status.getShadowFolds();
+    add_field(json, "last_shadow_fold_ns", status.getLastShadowFoldNs());
+    json["shadow_fold_to"] = status.getShadowFoldTo();
+    json["drifted_rows"] = status.getDriftedRows();
     return printed(dump(json) + "\n");
   }
   const std::int64_t last = status.getLastObservationNs();
@@ -56,6 +66,8 @@ Answer<int> status(Context& context) {
                 {"Held back", std::to_string(status.getHeld())},
                 {"Corrections", std::to_string(status.getCorrections())},
                 {"Parked streams", std::to_string(status.getParked())},
+                {"Shadow folds", shadow_folds(status)},
+                {"Drifted rows", std::to_string(status.getDriftedRows())},
                 {"Last error", text_of(status.getLastError())}}));
 }
 

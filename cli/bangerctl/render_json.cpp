@@ -30,6 +30,17 @@ Json to_json(const HistoryRow& row) {
   return object;
 }
 
+Json to_json(const TimesRow& row) {
+  Json object{{"first_sequence", row.first}, {"last_sequence", row.last}};
+  add_field(object, "earliest_ns", row.earliest_ns);
+  add_field(object, "latest_ns", row.latest_ns);
+  return object;
+}
+
+Json to_json(const NameRow& row) {
+  return Json{{"stream", to_json(row.stream)}, {"name", row.name}, {"sequence", row.sequence}};
+}
+
 Json to_json(const HostState& host) {
   return Json{{"boot", to_json(host.boot)},
               {"kernel_release", host.kernel_release},

@@ -8,7 +8,7 @@
 
 #include "cli/bangerctl/times.h"
 #include "engine/state.h"
-#include "projections/history.h"
+#include "projections/past.h"
 
 namespace banger::ctl {
 
@@ -68,6 +68,8 @@ template <class T>
 
 [[nodiscard]] Json to_json(StreamId stream);
 [[nodiscard]] Json to_json(const HistoryRow& row);
+[[nodiscard]] Json to_json(const TimesRow& row);
+[[nodiscard]] Json to_json(const NameRow& row);
 [[nodiscard]] Json to_json(const HostState& host);
 [[nodiscard]] Json to_json(StreamId stream, const Parked& parked);
 

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "cli/bangerctl/audit/verbs.h"
 #include "cli/bangerctl/vm_verbs.h"
 
 namespace banger::ctl {
@@ -10,6 +11,7 @@ void add_vm_verbs(const Verbs& verbs) {
   add_create_verbs(verbs, *vm);
   add_lifecycle_verbs(verbs, *vm);
   add_look_verbs(verbs, *vm);
+  add_history_verb(verbs, *vm);
   add_logs_verb(verbs, *vm);
   add_exec_verbs(verbs, *vm);
 }

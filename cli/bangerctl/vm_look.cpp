@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
 
+#include "cli/bangerctl/audit/past.h"
+#include "cli/bangerctl/log/parked.h"
 #include "cli/bangerctl/render_json.h"
 #include "cli/bangerctl/rows.h"
 #include "cli/bangerctl/sizes.h"
@@ -14,6 +16,7 @@ namespace {
 struct ListOptions {
   bool quiet = false;
   bool names = false;
+  std::string at;
 };
 
 Tone tone_of(VmState state) {
@@ -48,8 +51,18 @@ std::string ports_of(const VmRuntime& vm) {
   return text;
 }
 
+Answer<std::vector<VmRuntime>> vms_then(Session& session, const std::string& moment) {
+  const auto when = read_when(moment);
+  if (!when) return std::unexpected(when.error());
+  auto list = vms_at(session, *when);
+  if (!list) return std::unexpected(list.error());
+  note_moment(list->at);
+  return std::move(list->things);
+}
+
 Answer<int> list(Context& context, const ListOptions& options) {
-  const auto vms = read_vms(context.session());
+  const auto vms =
+      options.at.empty() ? read_vms(context.session()) : vms_then(context.session(), options.at);
   if (!vms) return std::unexpected(vms.error());
   if (options.quiet || options.names) {
     std::string lines;
@@ -57,15 +70,20 @@ Answer<int> list(Context& context, const ListOptions& options) {
       lines += (options.names ? escape(vm.name) : vm.id.hex()) + "\n";
     return printed(lines);
   }
-  if (context.json()) return printed(dump(to_json(*vms)) + "\n");
+  const auto parked = read_parked(context.session());
+  if (!parked) return std::unexpected(parked.error());
+  if (context.json()) return printed(dump(json_with_parked(*vms, *parked)) + "\n");
   Table table({"NAME", "STATE", "READY", "IMAGE", "VCPUS", "MEMORY", "DISK", age_title(), "PORTS"});
   for (const VmRuntime& vm : *vms) {
-    table.add({vm.name, std::string(name_of(vm.state)), readiness(vm), vm.image_name,
+    const bool stands_still = parked->contains(stream_of(vm.id));
+    table.add({vm.name, stands_still ? "parked" : std::string(name_of(vm.state)), readiness(vm), vm.image_name,
                std::to_string(vm.settings.vcpus), format_mib(vm.settings.memory_mib),
                format_mib(vm.settings.disk_mib), age_cell(vm.created_at_ns), ports_of(vm)});
-    table.tone(tone_of(vm.state), 1);
+    table.tone(stands_still ? Tone::kBad : tone_of(vm.state), 1);
   }
-  return printed(table);
+  const auto done = printed(table);
+  note_parked(*parked, StreamKind::kVm);
+  return done;
 }
 
 Json view_json(const VmView& view) {
@@ -84,20 +102,22 @@ Json view_json(const VmView& view) {
   return json;
 }
 
-std::string view_text(const VmView& view) {
+std::string view_text(const VmView& view, const std::string& parked) {
   const VmRuntime& vm = view.row;
   const bool running = vm.state == VmState::kRunning;
+  const bool past = view.dir.empty();  // nothing is known of the host then
   std::vector<std::pair<std::string, std::string>> fields{
       {"Name", vm.name},
       {"Id", vm.id.hex()},
       {"State", std::string(name_of(vm.state)) + ", since " + when(vm.changed_at_ns)},
+      {"Parked", parked},
       {"Ready", running ? readiness(vm) : ""},
       {"Last error", vm.last_error},
       {"Image", vm.image_name + " (" + vm.image.hex() + ")"},
       {"CPUs", std::to_string(vm.settings.vcpus)},
       {"Memory", format_mib(vm.settings.memory_mib)},
-      {"Disk",
-       format_mib(vm.settings.disk_mib) + ", " + format_bytes(view.disk_used_bytes) + " used"},
+      {"Disk", format_mib(vm.settings.disk_mib) +
+                   (past ? "" : ", " + format_bytes(view.disk_used_bytes) + " used")},
       {"Network", std::string(name_of(vm.settings.net))},
       {"Ports", ports_of(vm)},
       {"Guest address", view.guest_ip},
@@ -117,13 +137,36 @@ std::string view_text(const VmView& view) {
       {"Handles", view.handles_file},
       {"Last event",
        std::to_string(vm.last_sequence) + " (version " + std::to_string(vm.version) + ")"}};
+  if (past) std::erase_if(fields, [](const auto& field) { return field.second.empty(); });
   return describe(fields);
+}
+
+Answer<int> show_then(Context& context, const std::string& vm, const std::string& moment) {
+  const auto when = read_when(moment);
+  if (!when) return std::unexpected(when.error());
+  const auto then = vm_at(context.session(), *when, vm);
+  if (!then) return std::unexpected(then.error());
+  note_moment(then->at);
+  if (then->parked) {
+    note("note: parked at event " + std::to_string(then->parked->sequence) + ": " +
+         escape(then->parked->reason));
+  }
+  if (!context.json()) return printed(view_text({.row = then->vm}, ""));
+  Json json = to_json(then->vm);
+  json["at"] = to_json(then->at);
+  return printed(dump(json) + "\n");
 }
 
 Answer<int> show(Context& context, const std::string& vm) {
   const auto view = view_vm(context.session(), vm);
   if (!view) return std::unexpected(view.error());
-  return printed(context.json() ? dump(view_json(*view)) + "\n" : view_text(*view));
+  const auto parked = read_parked(context.session());
+  if (!parked) return std::unexpected(parked.error());
+  const std::string words = parked_words(*parked, stream_of(view->row.id));
+  if (!context.json()) return printed(view_text(*view, words));
+  Json json = view_json(*view);
+  json["parked"] = words.empty() ? Json(nullptr) : Json(words);
+  return printed(dump(json) + "\n");
 }
 
 }  // namespace
@@ -134,14 +177,20 @@ void add_look_verbs(const Verbs& verbs, CLI::App& vm) {
   verb->alias("list");
   verb->add_flag("-q,--quiet", options->quiet, "Ids only");
   verb->add_flag("--names", options->names, "Names only");
+  verb->add_option("--at", options->at, "As they were then: " + std::string(kWhenForms));
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [options](Context& context) { return list(context, *options); });
 
   auto name = std::make_shared<std::string>();
+  auto moment = std::make_shared<std::string>();
   verb = add_verb(vm, "show", "Everything about one VM");
-  verb->add_option("vm", *name, "Name, id or prefix of an id")->required();
+  verb->add_option("vm", *name, "Name, id or prefix of an id, as it was then with --at")
+      ->required();
+  verb->add_option("--at", *moment, "As it was then: " + std::string(kWhenForms));
   add_output_option(verb, verbs.context);
-  on_chosen(verbs, verb, [name](Context& context) { return show(context, *name); });
+  on_chosen(verbs, verb, [name, moment](Context& context) {
+    return moment->empty() ? show(context, *name) : show_then(context, *name, *moment);
+  });
 }
 
 }  // namespace banger::ctl

@@ -6,6 +6,7 @@
 
 #include "drivers/observe/native.h"
 #include "events/assert.h"
+#include "events/log/ordered_read.h"
 
 namespace banger::bangerd {
 namespace {
@@ -69,6 +70,23 @@ Status StoredLog::read(Sequence from, const std::function<bool(const log::Frame&
     from = *next;
   }
   return {};
+}
+
+Status StoredLog::read_records(Sequence from, const Interned& interned, const TakeRecord& take, bool verified) {
+  using Records = std::vector<StoredRecord>;
+  const auto prepare = [&interned](const log::Frame& frame, Records& records) -> Status {
+    auto record = read_stored(frame.sequence, frame.public_bytes, frame.personal_bytes(), interned);
+    if (!record) return std::unexpected(record.error());
+    records.push_back(*std::move(record));
+    return {};
+  };
+  const auto consume = [&take](Records& records) -> Status {
+    for (const StoredRecord& record : records) BANGER_TRY(take(record));
+    return {};
+  };
+  return log::OrderedRead<Records>(
+             log_, {.from = from, .last = head(), .verified = verified, .prepare = prepare, .consume = consume})
+      .run();
 }
 
 void NativeObserver::observe(std::function<void(Observation)> done) {

@@ -50,10 +50,21 @@ class StoredLog : public LogPort {
   void durable(log::Durable durable);
   [[nodiscard]] const Histogram& commit_latency() const { return commit_latency_; }
   [[nodiscard]] Sequence head() override { return log_.head().sequence; }
+  [[nodiscard]] Sequence first_sequence() override { return log_.first_sequence(); }
   [[nodiscard]] Result<std::optional<log::CommandRecord>> find_command(CommandId id) override {
     return log_.find_command(id);
   }
   [[nodiscard]] Status read(Sequence from, const std::function<bool(const log::Frame&)>& visit) override;
+  // Decodes on two threads: replaying millions of events is what a start may have to wait for.
+  [[nodiscard]] Status records(Sequence from, const Interned& interned,
+                               const TakeRecord& take) override {
+    return read_records(from, interned, take, false);
+  }
+  // The same with the hash chain checked on the way.
+  [[nodiscard]] Status verified_records(Sequence from, const Interned& interned,
+                                        const TakeRecord& take) {
+    return read_records(from, interned, take, true);
+  }
   [[nodiscard]] Status rows(std::string_view projection, std::uint32_t version,
                             const log::EventLog::RowVisitor& visit) override {
     return log_.rows(projection, version, visit);
@@ -68,8 +79,11 @@ class StoredLog : public LogPort {
   [[nodiscard]] Result<std::vector<log::Interned>> interned(std::uint8_t table) override {
     return log_.interned(table);
   }
+  [[nodiscard]] Result<StreamId> stream_of(Sequence sequence) override { return log_.stream_of(sequence); }
 
  private:
+  [[nodiscard]] Status read_records(Sequence from, const Interned& interned,
+                                    const TakeRecord& take, bool verified);
   struct Waiting {
     log::Ticket ticket = 0;
     std::uint64_t since_us = 0;

@@ -139,6 +139,8 @@ const std::vector<Known>& known_keys() {
        number_of(&Config::low_water_mib, 1, 1 << 24)},
       {{"log.ballast_mib", "64", "Kept to be let go when the disk is full, so that deletes have room."},
        number_of(&Config::ballast_mib, 1, 1 << 16)},
+       {{"log.shadow_fold_s", "86400", "How often the projections are held against a replay of the log; 0: never."},
+        number_of(&Config::shadow_fold_s, 0, 366 * 86'400)},
   };
   return kKeys;
 }

@@ -26,6 +26,7 @@ struct Config {
   std::uint64_t console_bytes = 4 << 20;
   std::uint64_t low_water_mib = 256;
   std::uint64_t ballast_mib = 64;
+  std::uint64_t shadow_fold_s = 86'400;  // between two; 0: never
   std::uint64_t idle_ms = 60'000;
   HostLimits limits;
 };

@@ -133,6 +133,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto eyes = std::make_unique<uv::WorkerPool>(loop, 1);
   auto quick = std::make_unique<uv::WorkerPool>(loop, 4, 65'536);
   auto slow = std::make_unique<uv::WorkerPool>(loop, 1);
+  auto readers = std::make_unique<uv::WorkerPool>(loop, 2);
   std::unique_ptr<Runtime> runtime;
   auto effects = std::make_unique<effects::HostEffects>(
       loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles},
@@ -155,7 +156,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   std::function<void()> stop_once = stop;
   const std::int64_t began_ns = clock.wall_ns();
   auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator,
-                                                        *slow, began_ns, [&stop_once] { stop_once(); }});
+                                                        *slow, *readers, began_ns, [&stop_once] { stop_once(); }});
   auto server = rpc::Server::listen(
       loop, config.socket, {.idle_ms = config.idle_ms},
       [&service](const rpc::Client& client) { return rpc::make_control(*service, client); },
@@ -187,6 +188,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   eyes.reset();
   quick.reset();
   slow.reset();
+  readers.reset();
   loop.drain();
   relay.listen(nullptr);
   runtime.reset();

@@ -54,7 +54,8 @@ struct Service::Wait {
   }
 };
 
-Service::Service(ServiceParts parts) : parts_(std::move(parts)) {
+Service::Service(ServiceParts parts)
+    : parts_(std::move(parts)), care_({parts_.loop, parts_.runtime, parts_.log, parts_.slow, parts_.config.shadow_fold_s}) {
   subscription_ = parts_.runtime.subscribe([this](Sequence) { wake_waits(); });
   parts_.effects.on_image_line([this](ImageId) { wake_waits(); });
 }
@@ -88,6 +89,7 @@ rpc::DaemonInfo Service::info() {
           .pid = ::getpid(),
           .started_at_ns = parts_.started_at_ns,
           .head = head.sequence,
+          .first = parts_.log.first_sequence(),
           .epoch = head.epoch,
           .low_water = parts_.runtime.low_water()};
 }
@@ -264,7 +266,11 @@ rpc::ReconcileNumbers Service::reconcile_status() {
           .in_flight = status.in_flight,
           .held = status.held,
           .parked = status.parked,
-          .last_error = status.last_error};
+          .last_error = status.last_error,
+          .shadow_folds = status.shadow_folds,
+          .shadow_fold_to = status.shadow_fold_to,
+          .drifted_rows = status.drifted_rows,
+          .last_shadow_fold_ns = status.last_shadow_fold_ns};
 }
 
 rpc::Hold Service::image_progress(ImageId image, std::uint64_t from_line, std::uint64_t timeout_ms,

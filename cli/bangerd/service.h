@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "cli/bangerd/care/care.h"
 #include "cli/bangerd/config.h"
 #include "drivers/effects/host_effects.h"
 #include "drivers/rpc/control_service.h"
@@ -20,7 +21,8 @@ struct ServiceParts {
   log::EventLog& log;
   effects::HostEffects& effects;
   effects::Accelerator& accelerator;
-  uv::WorkerPool& slow;  // for verify
+  uv::WorkerPool& slow;     // for verify
+  uv::WorkerPool& readers;  // for questions about the past
   std::int64_t started_at_ns;
   std::function<void()> stop;  // ends the daemon
 };
@@ -52,12 +54,21 @@ class Service : public rpc::ControlService {
   [[nodiscard]] rpc::Hold on_new_events(std::function<void()> wake) override;
   void stream_events(StreamId stream, StreamVersion from, std::uint32_t limit,
                      std::function<void(Result<std::vector<Sequence>>)> answer) override;
+  void state_at(const rpc::Point& point, StreamKind kind, std::string_view reference,
+                std::function<void(std::expected<rpc::PastRow, Rejection>)> answer) override;
+  void states_at(const rpc::Point& point, StreamKind kind, std::uint64_t after_id,
+                 std::function<void(std::expected<rpc::PastPage, Rejection>)> answer) override;
+  void find_streams(StreamKind kind, std::string_view reference,
+                    std::function<void(std::expected<rpc::FoundStreams, Rejection>)> answer) override;
+  void search(const rpc::EventQuery& query, Sequence cursor, std::uint32_t known_actors, std::uint32_t known_boots,
+              std::function<void(std::expected<rpc::SearchPage, Rejection>)> answer) override;
   void verify(std::function<void(std::uint64_t, std::uint64_t)> progress,
               std::function<void(Result<rpc::VerifySummary>)> answer) override;
   void reconcile_plan(std::function<void(std::vector<rpc::PlanLine>)> answer) override;
   [[nodiscard]] rpc::ReconcileNumbers reconcile_status() override;
   [[nodiscard]] rpc::Hold image_progress(ImageId image, std::uint64_t from_line, std::uint64_t timeout_ms,
                                          std::function<void(rpc::ImageLines)> answer) override;
+  [[nodiscard]] rpc::CareService& care() override { return care_; }
   void stop(const rpc::Caller& caller, std::function<void()> answer) override;
 
  private:
@@ -70,8 +81,15 @@ class Service : public rpc::ControlService {
   // Calls `settled(timed_out)` at once, on every wake and when the time is up, until it gives true.
   [[nodiscard]] rpc::Hold wait_until(std::uint64_t timeout_ms, std::function<bool(bool)> settled);
   void wake_waits();
+  // service_past.cpp: runs `ask` on a worker, and gives what comes of it.
+  template <class T>
+  void read(std::function<std::expected<T, Rejection>()> ask,
+            std::function<void(std::expected<T, Rejection>)> answer);
+  // The interned entries that a client does not know yet.
+  [[nodiscard]] std::vector<InternedEntry> new_entries(std::uint32_t known_actors, std::uint32_t known_boots) const;
 
   ServiceParts parts_;
+  Care care_;
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);
   std::uint64_t subscription_ = 0;
   std::map<std::uint32_t, std::string> user_names_;

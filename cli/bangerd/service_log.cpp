@@ -29,8 +29,8 @@ void Service::projection_rows(std::string_view name, std::string_view after_key,
                                               "see `bangerctl projection ls`"}));
     }
     rpc::RowPage page;
-    auto read = parts_.log.rows(known->name, known->version, [&](std::string_view key, std::string_view value) {
-      if (!after.empty() && key <= after) return true;
+    auto read = parts_.log.rows_from(known->name, known->version, after, [&](std::string_view key, std::string_view value) {
+      if (key == after) return true;
       page.more = page.rows.size() == limit;
       if (!page.more) page.rows.emplace_back(key, value);
       return !page.more;
@@ -58,11 +58,16 @@ void Service::events(Sequence from, std::uint32_t max_bytes, std::uint32_t known
     });
     if (!next) return answer(std::unexpected(next.error()));
   }
-  for (InternedEntry& entry : parts_.runtime.interned().all()) {
-    std::uint32_t known = entry.table == InternTable::kActor ? known_actors : known_boots;
-    if (entry.number > known) batch.interned.push_back(std::move(entry));
-  }
+  batch.interned = new_entries(known_actors, known_boots);
   answer(std::move(batch));
+}
+
+std::vector<InternedEntry> Service::new_entries(std::uint32_t known_actors, std::uint32_t known_boots) const {
+  std::vector<InternedEntry> all = parts_.runtime.interned().all();
+  std::erase_if(all, [&](const InternedEntry& entry) {
+    return entry.number <= (entry.table == InternTable::kActor ? known_actors : known_boots);
+  });
+  return all;
 }
 
 rpc::Hold Service::on_new_events(std::function<void()> wake) {

@@ -125,7 +125,7 @@ void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
     task->stop_waiting();  // what was to make it end has no one to end any more
     return std::exchange(task->on_end, nullptr)(std::move(end));
   }
-  notice_(ReportGone{vm, incarnation, end.by, std::move(end.reason)});
+  notice_(ReportGone{vm, incarnation, end.by, std::move(end.reason), end.cause, end.code});
 }
 
 void HostEffects::saw(const Observation& observation, const Fleet& fleet) {
@@ -184,7 +184,7 @@ void HostEffects::stop_watched(const TaskPtr& task, const VmRuntime& vm) {
   if (task->cancelled) return finish(task, {});
   task->on_end = [this, task, id = vm.id, incarnation = vm.incarnation](VmmEnd end) {
     StoppedBy by = task->forced ? StoppedBy::kForce : end.by ? StoppedBy::kRequest : StoppedBy::kObserved;
-    finish(task, {.outcomes = {ReportGone{id, incarnation, by, std::move(end.reason)}}});
+    finish(task, {.outcomes = {ReportGone{id, incarnation, by, std::move(end.reason), end.cause, end.code}}});
   };
   if (vm.stop_mode == StopMode::kForced) return escalate(task, vm.id);
   std::uint64_t until = loop_.now_ms() + vm.stop_timeout_ms;

@@ -77,16 +77,18 @@ void LiveVmm::console_readable() {
 VmmEnd LiveVmm::describe(std::optional<uv::ExitStatus> status) {
   auto words = monitor_.last_words();
   if (words && words->by_guest && words->reason != "guest-panic") return {StoppedBy::kGuest, "the guest ended it"};
-  if (words && words->reason == "guest-panic") return {std::nullopt, "the guest panicked"};
+  if (words && words->reason == "guest-panic") return {std::nullopt, "the guest panicked", DeathCause::kGuestPanic};
   if (status && status->signal != 0) {
     return {std::nullopt, "the VMM was killed by signal " + std::to_string(status->signal) + " (" +
-                              ::strsignal(status->signal) + ")"};
+                              ::strsignal(status->signal) + ")",
+            DeathCause::kSignalled, static_cast<std::uint32_t>(status->signal)};
   }
-  if (words) return {std::nullopt, "the VMM was told to end (" + words->reason + ")"};
+  if (words) return {std::nullopt, "the VMM was told to end (" + words->reason + ")", DeathCause::kToldToEnd};
   if (status) {
     auto tail = vmm::read_log_tail(paths_.console_log, kTailBytes);
     return {std::nullopt, "the VMM exited with code " + std::to_string(status->code) +
-                              (tail && !tail->empty() ? ": " + last_line(*tail) : "")};
+                              (tail && !tail->empty() ? ": " + last_line(*tail) : ""),
+            DeathCause::kExited, static_cast<std::uint32_t>(status->code)};
   }
   return {std::nullopt, "the VMM is gone; it was started by an earlier daemon, so how it ended is not known"};
 }

@@ -19,6 +19,8 @@ namespace banger::effects {
 struct VmmEnd {
   std::optional<StoppedBy> by;  // kGuest where the guest ended it; nothing where it died
   std::string reason;
+  DeathCause cause = DeathCause::kUnknown;
+  std::uint32_t code = 0;  // exit code or signal number
 };
 
 class LiveVmm {

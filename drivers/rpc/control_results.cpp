@@ -59,6 +59,7 @@ void write(schema::DaemonInfo::Builder out, const DaemonInfo& info) {
   out.setAccelerator(info.accelerator);
   out.setLowWater(info.low_water);
   out.setConfigFile(info.config_file);
+  out.setFirstSequence(info.first);
 }
 
 void write(schema::GuestAccess::Builder out, const GuestAccess& access) {
@@ -109,6 +110,10 @@ void write(schema::ReconcileStatus::Builder out, const ReconcileNumbers& numbers
   out.setCorrections(numbers.corrections);
   out.setParked(numbers.parked);
   out.setLastError(numbers.last_error);
+  out.setShadowFolds(numbers.shadow_folds);
+  out.setLastShadowFoldNs(numbers.last_shadow_fold_ns);
+  out.setShadowFoldTo(numbers.shadow_fold_to);
+  out.setDriftedRows(numbers.drifted_rows);
 }
 
 void write_rows(schema::Control::ProjectionRowsResults::Builder out, const RowPage& page) {

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "drivers/rpc/control_care.h"
 #include "drivers/rpc/control_events.h"
 #include "drivers/rpc/control_exec.h"
 #include "drivers/rpc/control_intent.h"
+#include "drivers/rpc/control_past.h"
 #include "drivers/rpc/control_results.h"
 #include "drivers/rpc/promise.h"
 #include "events/codec_values.h"
@@ -59,6 +61,11 @@ class ControlServer final : public schema::Control::Server {
   kj::Promise<void> imageProgress(ImageProgressContext context) override;
   kj::Promise<void> stop(StopContext context) override;
   kj::Promise<void> ping(PingContext context) override;
+  kj::Promise<void> stateAt(StateAtContext context) override;
+  kj::Promise<void> statesAt(StatesAtContext context) override;
+  kj::Promise<void> findStreams(FindStreamsContext context) override;
+  kj::Promise<void> search(SearchContext context) override;
+  kj::Promise<void> logCare(LogCareContext context) override;
 
  private:
   // Waiting for the service never makes a client idle.
@@ -356,6 +363,25 @@ kj::Promise<void> ControlServer::stop(StopContext context) {
 
 kj::Promise<void> ControlServer::ping(PingContext) {
   return kj::READY_NOW;
+}
+
+kj::Promise<void> ControlServer::stateAt(StateAtContext context) {
+  return guarded(context, [this](auto call) { return answer_state_at(session_, call); });
+}
+kj::Promise<void> ControlServer::statesAt(StatesAtContext context) {
+  return guarded(context, [this](auto call) { return answer_states_at(session_, call); });
+}
+kj::Promise<void> ControlServer::findStreams(FindStreamsContext context) {
+  return guarded(context, [this](auto call) { return answer_find_streams(session_, call); });
+}
+kj::Promise<void> ControlServer::search(SearchContext context) {
+  return guarded(context, [this](auto call) { return answer_search(session_, call); });
+}
+kj::Promise<void> ControlServer::logCare(LogCareContext context) {
+  return guarded(context, [this](LogCareContext call) -> kj::Promise<void> {
+    call.getResults().setCare(make_log_care(session_));
+    return kj::READY_NOW;
+  });
 }
 
 }  // namespace

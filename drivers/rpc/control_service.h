@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "drivers/rpc/care_service.h"
 #include "drivers/rpc/unix_socket.h"
 #include "drivers/uv/fd.h"
 #include "engine/command.h"
@@ -35,6 +36,7 @@ struct DaemonInfo {
   std::int32_t pid = 0;
   std::int64_t started_at_ns = 0;
   Sequence head = 0;
+  Sequence first = 0;  // the oldest event that is kept
   std::uint64_t epoch = 0;
   bool low_water = false;
 };
@@ -96,6 +98,8 @@ struct ReconcileNumbers {
   std::int64_t last_observation_ns = 0;
   std::uint32_t in_flight = 0, held = 0, parked = 0;
   std::string last_error;
+  std::uint64_t shadow_folds = 0, shadow_fold_to = 0, drifted_rows = 0;
+  std::int64_t last_shadow_fold_ns = 0;
 };
 
 struct StreamChange {
@@ -106,6 +110,50 @@ struct ImageLines {
   std::vector<std::string> lines;
   std::uint64_t next_line = 0;
   bool running = false;
+};
+
+// A moment in the log: neither is the present.
+struct Point {
+  std::optional<Sequence> sequence;
+  std::optional<std::int64_t> time_ns;
+};
+struct At {
+  Sequence sequence = 0, at_least = 0, at_most = 0;
+  std::int64_t time_ns = 0;
+};
+struct PastRow {
+  At at;
+  std::string row;
+  Sequence parked_at = 0;  // 0: it was not
+  std::string parked_reason;
+};
+struct PastPage {
+  At at;
+  std::vector<std::string> rows;
+  std::uint64_t last_id = 0;
+  bool more = false;
+};
+struct FoundStreams {
+  std::vector<std::string> rows;
+  bool more = false;
+};
+
+// All of what is set must hold; see schemas/control.capnp.
+struct EventQuery {
+  std::optional<StreamId> stream;
+  std::vector<std::uint16_t> kinds;
+  std::string actor;
+  CommandId correlation;
+  Sequence first = 0, last = 0;
+  std::int64_t since_ns = 0, until_ns = 0;
+  bool reverse = false;
+  std::uint32_t limit = 0;
+};
+struct SearchPage {
+  EventBatch batch;
+  Sequence next = 0;
+  bool done = false;
+  std::uint64_t looked = 0;
 };
 
 // Something that lasts until it is dropped: a lease, a subscription, a wait.
@@ -153,6 +201,17 @@ class ControlService {
   virtual void stream_events(StreamId stream, StreamVersion from, std::uint32_t limit,
                              std::function<void(Result<std::vector<Sequence>>)> answer) = 0;
 
+  // What was: answered by worker threads, so that the longest of them keeps nobody waiting.
+  virtual void state_at(const Point& point, StreamKind kind, std::string_view reference,
+                        std::function<void(std::expected<PastRow, Rejection>)> answer) = 0;
+  virtual void states_at(const Point& point, StreamKind kind, std::uint64_t after_id,
+                         std::function<void(std::expected<PastPage, Rejection>)> answer) = 0;
+  virtual void find_streams(StreamKind kind, std::string_view reference,
+                            std::function<void(std::expected<FoundStreams, Rejection>)> answer) = 0;
+  virtual void search(const EventQuery& query, Sequence cursor, std::uint32_t known_actors,
+                      std::uint32_t known_boots,
+                      std::function<void(std::expected<SearchPage, Rejection>)> answer) = 0;
+
   virtual void verify(std::function<void(std::uint64_t done, std::uint64_t total)> progress,
                       std::function<void(Result<VerifySummary>)> answer) = 0;
   virtual void reconcile_plan(std::function<void(std::vector<PlanLine>)> answer) = 0;
@@ -160,6 +219,8 @@ class ControlService {
   [[nodiscard]] virtual Hold image_progress(ImageId image, std::uint64_t from_line,
                                             std::uint64_t timeout_ms,
                                             std::function<void(ImageLines)> answer) = 0;
+  // Who takes care of the log; lives as long as this.
+  [[nodiscard]] virtual CareService& care() = 0;
   // Answers, and then ends the daemon.
   virtual void stop(const Caller& caller, std::function<void()> answer) = 0;
 };

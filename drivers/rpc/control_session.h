@@ -33,6 +33,7 @@ struct Session {
   Slots execs{64};               // each a lease and an open key file
   Slots follows{16};             // each a batch on its way
   Slots verifies{1};             // each reads the whole log
+  Slots searches{8};             // each a worker thread for a while
 
   [[nodiscard]] Caller caller() const { return {client.peer(), name}; }
 };

@@ -155,6 +155,43 @@ void MemoryService::stream_events(StreamId, StreamVersion from, std::uint32_t mo
   give(std::vector<Sequence>{from, from + 5});
 }
 
+void MemoryService::state_at(const Point& at, StreamKind kind, std::string_view reference,
+                             std::function<void(std::expected<PastRow, Rejection>)> give) {
+  point = at;
+  happened.push_back("state of " + std::to_string(static_cast<int>(kind)) + " " +
+                     std::string(reference));
+  if (refuse_reads) return give(std::unexpected(Rejection{Refusal::kNotFound, "not then", "later"}));
+  give(past);
+}
+
+void MemoryService::states_at(const Point& at, StreamKind kind, std::uint64_t after_id,
+                              std::function<void(std::expected<PastPage, Rejection>)> give) {
+  point = at;
+  happened.push_back("states of " + std::to_string(static_cast<int>(kind)) + " after " +
+                     std::to_string(after_id));
+  if (refuse_reads) return give(std::unexpected(Rejection{Refusal::kNotFound, "not then", ""}));
+  give(past_page);
+}
+
+void MemoryService::find_streams(StreamKind, std::string_view reference,
+                                 std::function<void(std::expected<FoundStreams, Rejection>)> give) {
+  happened.push_back("find " + std::string(reference));
+  if (refuse_reads) return give(std::unexpected(Rejection{Refusal::kNotFound, "no such", ""}));
+  give(found);
+}
+
+void MemoryService::search(const EventQuery& asked, Sequence from, std::uint32_t, std::uint32_t,
+                           std::function<void(std::expected<SearchPage, Rejection>)> give) {
+  query = asked;
+  cursor = from;
+  if (refuse_reads) return give(std::unexpected(Rejection{Refusal::kInvalid, "disk full", ""}));
+  if (keep_answers) {
+    searches.push_back(std::move(give));
+  } else {
+    give(search_page);
+  }
+}
+
 void MemoryService::verify(std::function<void(std::uint64_t, std::uint64_t)> report,
                            std::function<void(Result<VerifySummary>)> give) {
   progress = std::move(report);

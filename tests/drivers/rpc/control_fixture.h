@@ -11,6 +11,41 @@
 
 namespace banger::rpc::test {
 
+// Writes down what it is asked, and gives what the test has put there.
+struct MemoryCare final : CareService {
+  LogHead head{.store_id = "00000000000000070000000000000009", .epoch = 3, .first = 5, .last = 20, .chain = {1}};
+  BundleSelection selection;
+  Sequence cursor = 0;
+  Result<BundlePart> part = BundlePart{"records", 12};
+
+  LogHead log_head() override { return head; }
+  void bundle_part(BundleSelection chosen, Sequence from, std::size_t,
+                   std::function<void(Result<BundlePart>)> answer) override {
+    selection = std::move(chosen);
+    cursor = from;
+    answer(part);
+  }
+  Care<CheckReport> report;
+  std::vector<std::string> happened;
+  void check_projections(std::string_view name, std::function<void(Care<CheckReport>)> answer) override {
+    happened.push_back("check " + std::string(name));
+    answer(report);
+  }
+  void rebuild_projections(std::string_view name, std::function<void(Care<Rebuilt>)> answer) override {
+    happened.push_back("rebuild " + std::string(name));
+    answer(Rebuilt{3, 9});
+  }
+  void backup(std::uint32_t, std::string_view directory, std::function<void(Care<Sequence>)> answer) override {
+    happened.push_back("backup " + std::string(directory));
+    answer(std::unexpected(Rejection{Refusal::kInvalid, "it exists already", ""}));
+  }
+  void erase(std::uint32_t, std::string_view, VmId vm, std::string_view name,
+             std::function<void(Care<Erased>)> answer) override {
+    happened.push_back("erase " + vm.hex() + " " + std::string(name));
+    answer(Erased{2, 21});
+  }
+};
+
 struct MemoryService final : ControlService {
   Answer answer = Accepted{{StreamKind::kVm, 7}, 11, 12};
   bool keep_answers = false;  // of submit, open_exec and finish_exec: in `kept`
@@ -46,6 +81,15 @@ struct MemoryService final : ControlService {
   int last_wake = 0;
   void append(std::string open);
 
+  Point point;  // of the last question about the past,
+  EventQuery query;
+  Sequence cursor = 0;
+  PastRow past;  // and what is answered
+  PastPage past_page;
+  FoundStreams found;
+  SearchPage search_page;
+  std::vector<std::function<void(std::expected<SearchPage, Rejection>)>> searches;  // kept where told to
+
   std::function<void(std::uint64_t, std::uint64_t)> progress;
   std::function<void(Result<VerifySummary>)> verified;
 
@@ -73,13 +117,25 @@ struct MemoryService final : ControlService {
   Hold on_new_events(std::function<void()> wake) override;
   void stream_events(StreamId stream, StreamVersion from, std::uint32_t most,
                      std::function<void(Result<std::vector<Sequence>>)> answer) override;
+  void state_at(const Point& at, StreamKind kind, std::string_view reference,
+                std::function<void(std::expected<PastRow, Rejection>)> answer) override;
+  void states_at(const Point& at, StreamKind kind, std::uint64_t after_id,
+                 std::function<void(std::expected<PastPage, Rejection>)> answer) override;
+  void find_streams(StreamKind kind, std::string_view reference,
+                    std::function<void(std::expected<FoundStreams, Rejection>)> answer) override;
+  void search(const EventQuery& asked, Sequence from, std::uint32_t known_actors,
+              std::uint32_t known_boots,
+              std::function<void(std::expected<SearchPage, Rejection>)> answer) override;
   void verify(std::function<void(std::uint64_t done, std::uint64_t total)> report,
               std::function<void(Result<VerifySummary>)> answer) override;
   void reconcile_plan(std::function<void(std::vector<PlanLine>)> answer) override;
   ReconcileNumbers reconcile_status() override;
   Hold image_progress(ImageId image, std::uint64_t from_line, std::uint64_t timeout,
                       std::function<void(ImageLines)> answer) override;
+  CareService& care() override { return log_care; }
   void stop(const Caller& caller, std::function<void()> answer) override;
+
+  MemoryCare log_care;
 };
 
 // The service, the server in its thread, and one stock client of it.

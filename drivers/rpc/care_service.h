@@ -1,0 +1,73 @@
+// The part of ControlService that takes care of the log: its pieces as bundles, its projections held against
+// it. Apart, because few clients need it. All on the loop's thread; answers come once, maybe late.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/command.h"
+#include "events/result.h"
+
+namespace banger::rpc {
+
+struct LogHead {
+  std::string store_id;
+  std::uint64_t epoch = 0;
+  Sequence first = 0, last = 0;
+  Digest chain{};
+};
+
+// Events from `first` to `last` (0, 0: none), and `others`, which ascend and come before them.
+struct BundleSelection {
+  Sequence first = 0, last = 0;
+  std::vector<Sequence> others;
+  bool more_others = false;  // nothing behind the last one is to be taken yet
+};
+struct BundlePart {
+  std::string records;
+  Sequence next = 0;  // the cursor to go on with; 0: that was all
+};
+
+struct CheckedProjection {
+  std::string name;
+  std::uint64_t rows = 0, bytes = 0, drifted = 0;
+};
+struct DriftedRow {
+  std::string projection, key, stored, folded;  // an empty one is not there
+};
+struct CheckReport {
+  Sequence sequence = 0;
+  std::vector<CheckedProjection> projections;
+  std::vector<DriftedRow> rows;
+};
+struct Rebuilt {
+  std::uint64_t rows = 0;
+  Sequence sequence = 0;
+};
+struct Erased {
+  std::uint64_t events = 0;
+  Sequence sequence = 0;  // of the record
+};
+template <class T>
+using Care = std::expected<T, Rejection>;
+
+class CareService {
+ public:
+  virtual ~CareService() = default;
+
+  [[nodiscard]] virtual LogHead log_head() = 0;
+  virtual void bundle_part(BundleSelection selection, Sequence cursor, std::size_t max_bytes,
+                           std::function<void(Result<BundlePart>)> answer) = 0;
+
+  // An empty name: all of them.
+  virtual void check_projections(std::string_view name, std::function<void(Care<CheckReport>)> answer) = 0;
+  virtual void rebuild_projections(std::string_view name, std::function<void(Care<Rebuilt>)> answer) = 0;
+  // Gives the head of the copy.
+  virtual void backup(std::uint32_t caller_uid, std::string_view directory,
+                      std::function<void(Care<Sequence>)> answer) = 0;
+  virtual void erase(std::uint32_t caller_uid, std::string_view client, VmId vm, std::string_view name,
+                     std::function<void(Care<Erased>)> answer) = 0;
+};
+
+}  // namespace banger::rpc
