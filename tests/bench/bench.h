@@ -30,6 +30,14 @@ struct Options {
 [[nodiscard]] Status log_append(const Options& options, Report& report);
 // All events decoded and folded from the log; rival: the same from a flat file.
 [[nodiscard]] Status replay(const Options& options, Report& report);
+// What a VM was at some moment, by a time and a name; the rival is a bound of 100 ms. Also how many events a search
+// without an index looks at.
+[[nodiscard]] Status past(const Options& options, Report& report);
+// Intents of 64 clients over RPC; rivals: a method that does nothing, SQLite with a transaction
+// each.
+[[nodiscard]] Status rpc(const Options& options, Report& report);
+// A daemon on ten million events: restart, memory, listing, looking back. Beside fixed limits.
+[[nodiscard]] Status big_log(const Options& options, Report& report);
 // `bangerctl vm ls` from start to end with a daemon running; rival: `true`.
 [[nodiscard]] Status cli_start(const Options& options, Report& report);
 // `bangerctl vm run` until the guest's first output; rival: QEMU by hand, same image, same argv.

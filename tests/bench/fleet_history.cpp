@@ -17,7 +17,20 @@ bool is_intent(const Event& event) {
 FleetHistory::FleetHistory(std::size_t vms) : lives_(vms) {}
 
 EventRecord FleetHistory::next() {
-  const auto place = static_cast<std::uint16_t>(dice_.below(lives_.size()));
+  return advance(static_cast<std::uint16_t>(dice_.below(lives_.size())));
+}
+
+std::optional<EventRecord> FleetHistory::settle() {
+  for (std::uint16_t place = 0; place < lives_.size(); ++place) {
+    const unsigned step = lives_[place].step;
+    const bool stopped = step > 0 && step <= kDelete && (step - 1) % kSteps == 0;
+    const bool gone = step == 0 || step > kDelete + 1;
+    if (!stopped && !gone) return advance(place);
+  }
+  return std::nullopt;
+}
+
+EventRecord FleetHistory::advance(std::uint16_t place) {
   Life& life = lives_[place];
   if (life.step > kDelete + 1) life = {};
   if (life.step == 0) life.id = VmId{dice_.next() | 1};

@@ -3,6 +3,7 @@
 // machine.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "events/envelope.h"
@@ -15,6 +16,9 @@ class FleetHistory {
   explicit FleetHistory(std::size_t vms);
   // The next event of a VM that chance picks; each has a command of its own.
   [[nodiscard]] EventRecord next();
+  // What still has to happen until every VM is stopped or deleted, one event at a time; nothing
+  // once it is so. A daemon that starts on such a past has nothing to do.
+  [[nodiscard]] std::optional<EventRecord> settle();
 
  private:
   struct Life {
@@ -25,6 +29,7 @@ class FleetHistory {
     Sequence intent = 0;
     CommandId correlation;
   };
+  [[nodiscard]] EventRecord advance(std::uint16_t place);
   [[nodiscard]] Event event_of(Life& life, std::uint16_t place);
 
   test::Dice dice_{7};

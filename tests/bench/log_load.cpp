@@ -1,6 +1,7 @@
 #include "tests/bench/log_load.h"
 
 #include <chrono>
+#include <cstring>
 #include <deque>
 
 namespace banger::bench {
@@ -13,6 +14,14 @@ struct Outstanding {
   Clock::time_point since;
 };
 
+// As the daemon keeps one for each of a person's requests; outcomes have none.
+log::CommandRecord command_record(const Envelope& envelope) {
+  Digest digest{};  // of the request's bytes: no two are alike
+  std::memcpy(digest.data(), &envelope.command, sizeof envelope.command);
+  std::memcpy(digest.data() + sizeof envelope.command, &envelope.command, sizeof envelope.command);
+  return {envelope.command, digest, envelope.sequence, 1, envelope.stream};
+}
+
 double us_since(Clock::time_point then) {
   return std::chrono::duration<double, std::micro>(Clock::now() - then).count();
 }
@@ -23,9 +32,14 @@ log::LogPaths log_paths(const std::string& dir) {
   return {dir + "/log", dir + "/anchor"};
 }
 
-Result<std::unique_ptr<LogLoad>> LogLoad::open(const std::string& dir, std::size_t vms) {
+Result<std::unique_ptr<LogLoad>> LogLoad::open(const std::string& dir, std::size_t vms,
+                                               rocksdb::Env* env) {
   std::unique_ptr<LogLoad> load(new LogLoad(vms));
   log::OpenOptions options{.paths = log_paths(dir)};
+  if (env != nullptr) {
+    options.env = env;
+    options.max_commit_requests = 1;
+  }
   options.on_durable = [at = load.get()](log::Durable durable) {
     const std::scoped_lock lock(at->mutex_);
     at->batches_.push_back(durable.ticket - at->durable_);
@@ -43,19 +57,23 @@ Result<std::unique_ptr<LogLoad>> LogLoad::open(const std::string& dir, std::size
   return load;
 }
 
+log::AppendRequest LogLoad::request_of(const EventRecord& record) {
+  bangerd::SystemClock clock;
+  bangerd::StoredLog port(*log_, clock);
+  log::AppendRequest request = fold_and_encode(store_, port, {record}, entropy_);
+  if (record.envelope.causation == 0) request.command = command_record(record.envelope);
+  return request;
+}
+
 std::vector<log::AppendRequest> LogLoad::make_requests(std::size_t count) {
-  bangerd::StoredLog port(*log_);
   std::vector<log::AppendRequest> requests;
-  for (std::size_t i = 0; i < count; ++i) {
-    const EventRecord record = history_.next();
-    log::AppendRequest request = fold_and_encode(store_, port, {record}, entropy_);
-    request.command = log::CommandRecord{.id = record.envelope.command,
-                                         .request_digest = {},
-                                         .first_sequence = record.envelope.sequence,
-                                         .event_count = 1,
-                                         .subject = record.envelope.stream};
-    requests.push_back(std::move(request));
-  }
+  for (std::size_t i = 0; i < count; ++i) requests.push_back(request_of(history_.next()));
+  return requests;
+}
+
+std::vector<log::AppendRequest> LogLoad::settling_requests() {
+  std::vector<log::AppendRequest> requests;
+  while (const auto record = history_.settle()) requests.push_back(request_of(*record));
   return requests;
 }
 

@@ -22,17 +22,22 @@ struct Round {
 
 class LogLoad {
  public:
-  // A new log in `dir`; events of a fleet of this many VMs.
+  // A new log in `dir`; events of a fleet of this many VMs. With an `env` that does not sync, each
+  // event is committed by itself all the same.
   [[nodiscard]] static Result<std::unique_ptr<LogLoad>> open(const std::string& dir,
-                                                             std::size_t vms);
+                                                             std::size_t vms,
+                                                             rocksdb::Env* env = nullptr);
 
   // One event each, with its rows, checkpoints and command record.
   [[nodiscard]] std::vector<log::AppendRequest> make_requests(std::size_t count);
+  // Those that bring every VM to rest.
+  [[nodiscard]] std::vector<log::AppendRequest> settling_requests();
   [[nodiscard]] Result<Round> append(std::vector<log::AppendRequest> requests, std::size_t clients);
   [[nodiscard]] Status close() { return log_->shutdown(); }
 
  private:
   explicit LogLoad(std::size_t vms) : history_(vms) {}
+  [[nodiscard]] log::AppendRequest request_of(const EventRecord& record);
   [[nodiscard]] Result<log::Ticket> wait_for(log::Ticket ticket);
 
   std::mutex mutex_;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "drivers/host/child.h"
 #include "tests/bench/report.h"
@@ -22,7 +23,7 @@ PrivateDaemon::PrivateDaemon(std::string dir)
 Result<std::unique_ptr<PrivateDaemon>> PrivateDaemon::start(const std::string& dir,
                                                             const std::string& config) {
   std::unique_ptr<PrivateDaemon> daemon(new PrivateDaemon(dir + "/daemon"));
-  std::filesystem::create_directory(daemon->dir_);
+  std::filesystem::create_directories(daemon->dir_);
   const std::string file = daemon->dir_ + "/banger.toml";
   std::ofstream(file) << config;
   auto started = daemon->ctl({"--config", file, "daemon", "start"}, std::chrono::seconds(60));
@@ -40,6 +41,13 @@ Result<std::string> PrivateDaemon::ctl(const std::vector<std::string>& words,
                                        std::chrono::seconds deadline) const {
   return host::run_child_checked(
       {.argv = argv(words), .environment = environment_, .directory = {}, .deadline = deadline});
+}
+
+Result<pid_t> PrivateDaemon::pid() const {
+  const auto status =
+      ctl({"--no-autostart", "daemon", "status", "-o", "json"}, std::chrono::seconds(60));
+  if (!status) return std::unexpected(status.error());
+  return nlohmann::json::parse(*status).at("pid").get<pid_t>();
 }
 
 std::vector<std::string> PrivateDaemon::argv(const std::vector<std::string>& words) {

@@ -30,6 +30,9 @@ class PrivateDaemon {
   [[nodiscard]] static std::vector<std::string> argv(const std::vector<std::string>& words);
   [[nodiscard]] const std::vector<std::string>& environment() const { return environment_; }
   [[nodiscard]] std::string data_dir() const { return dir_ + "/data"; }
+  [[nodiscard]] std::string socket() const { return dir_ + "/run/bangerd.sock"; }
+  // Of the daemon that runs now.
+  [[nodiscard]] Result<pid_t> pid() const;
 
  private:
   explicit PrivateDaemon(std::string dir);
