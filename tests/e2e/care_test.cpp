@@ -1,0 +1,177 @@
+// The log and its projections taken care of, as a user does it: bundles out and in, drift found and mended, a copy,
+// an erasure, a stream that cannot be read. No guest is booted here.
+#include <filesystem>
+#include <fstream>
+
+#include "events/log/event_log.h"
+#include "events/log/maintain.h"
+#include "projections/rows.h"
+#include "tests/catch.h"
+#include "tests/e2e/sandbox.h"
+
+namespace banger::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+const std::string kConfig = "tick_ms = 500\n[vmm]\nprogram = \"" BANGER_STUB_VMM
+                            "\"\naccel = \"tcg\"\n[log]\nballast_mib = 1\nshadow_fold_s = ";
+
+void create(const Sandbox& banger, const std::string& name) {
+  const Ran ran = banger.ctl({"vm", "create", "--name", name, "--image", "base", "--memory", "256MiB", "--no-start"});
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+}
+
+std::vector<Json> objects(const std::string& text) {
+  std::vector<Json> all;
+  for (std::size_t from = 0; from < text.size();) {
+    const auto end = text.find('\n', from);
+    all.push_back(Json::parse(text.substr(from, end - from)));
+    from = end + 1;
+  }
+  return all;
+}
+
+// The log while its daemon is down.
+struct OfflineLog {
+  explicit OfflineLog(const Sandbox& banger) {
+    REQUIRE(banger.ctl({"daemon", "stop"}).code == 0);
+    REQUIRE(eventually([&] { return banger.daemon() == 0; }));
+    auto opened = log::EventLog::open(
+        {.paths = {banger.data() + "/log", banger.data() + "/anchor"}, .ballast_bytes = 1 << 20});
+    if (!opened) FAIL(opened.error().message);
+    log = *std::move(opened);
+  }
+  ~OfflineLog() { CHECK(log->shutdown()); }
+  std::unique_ptr<log::EventLog> log;
+};
+
+TEST_CASE("a VM's events leave as a bundle that is replayed elsewhere, and a whole log is made of one") {
+  Sandbox banger(kConfig + "0\n");
+  banger.make_stub_image();
+  create(banger, "web");
+  create(banger, "other");
+  const std::string incident = banger.dir() + "/incident.bundle", whole = banger.dir() + "/whole.bundle";
+  const Json about = banger.json({"events", "export", incident, "--vm", "web"});
+  CHECK(about.at("events") == 1);
+  CHECK(about.at("about") == "vm web");
+  const auto events = objects(banger.ctl({"replay", incident, "-o", "json"}).out);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].at("kind") == "vm_created");
+  CHECK(events[0].at("state").at("state") == "created");
+  CHECK(events[0].at("digest").get<std::string>().size() == 64);
+  CHECK(banger.ctl({"events", "export", incident, "--vm", "web"}).code == 1);  // nobody's file is overwritten
+
+  const Json all = banger.json({"events", "export", whole});
+  const auto vms = banger.json({"vm", "ls"});
+  CHECK(banger.ctl({"events", "import", whole}).err.find("open in another process") != std::string::npos);
+  REQUIRE(banger.ctl({"daemon", "stop"}).code == 0);
+  REQUIRE(eventually([&] { return banger.daemon() == 0; }));
+  CHECK(banger.ctl({"events", "import", whole}).err.find("empty data directory") != std::string::npos);
+  fs::remove_all(banger.data() + "/log");
+  fs::remove_all(banger.data() + "/anchor");
+  CHECK(banger.ctl({"events", "import", incident}).code == 1);
+  const Json imported = banger.json({"events", "import", whole});
+  CHECK(imported.at("head") == all.at("last_sequence"));
+  CHECK(imported.at("epoch").at("number") == 2);
+  CHECK(banger.json({"vm", "ls"}) == vms);
+  CHECK(banger.json({"log", "verify"}).at("ok") == true);
+  const auto epochs = objects(banger.ctl({"events", "ls", "--kind", "log_epoch_began", "-o", "json"}).out);
+  REQUIRE(epochs.size() == 1);
+  CHECK(epochs[0].at("data").at("reason") == "restored");
+  CHECK(banger.ctl({"vm", "rm", "web", "other"}).code == 0);
+  CHECK(banger.leave() == "");
+}
+
+TEST_CASE("rows that somebody changed are found by the daemon itself, shown, and written anew") {
+  Sandbox banger(kConfig + "1\n");
+  banger.make_stub_image();
+  create(banger, "web");
+  CHECK(banger.json({"projection", "verify"}).at("drifted") == 0);
+  {
+    OfflineLog offline(banger);
+    log::AppendRequest request;
+    REQUIRE(offline.log->rows(kVmRuntime.name, kVmRuntime.version, [&](std::string_view key, std::string_view value) {
+      auto vm = parse_vm_row(value);
+      REQUIRE(vm);
+      vm->settings.memory_mib = 4096;
+      request.rows.push_back({std::string(kVmRuntime.name), kVmRuntime.version, std::string(key), row_bytes(*vm)});
+      return true;
+    }));
+    REQUIRE(request.rows.size() == 1);
+    offline.log->append(std::move(request));
+  }
+  CHECK(banger.json({"vm", "show", "web"}).at("settings").at("memory_mib") == 4096);
+  CHECK(eventually([&] {
+    return !objects(banger.ctl({"events", "ls", "--kind", "projection_drifted", "-o", "json"}).out).empty();
+  }));
+  CHECK(banger.json({"reconcile", "status"}).at("drifted_rows") == 1);
+  // A check that runs by itself at that moment is waited for.
+  Ran diff;
+  CHECK(eventually([&] {
+    diff = banger.ctl({"projection", "diff"});
+    return diff.err.find("being checked already") == std::string::npos;
+  }));
+  INFO(diff.out << diff.err);
+  CHECK(diff.code == 1);
+  CHECK(diff.out.find("settings.memory_mib: stored 4096, the log makes it 256") != std::string::npos);
+  CHECK(eventually([&] { return banger.ctl({"projection", "rebuild"}).code == 0; }));
+  CHECK(banger.json({"vm", "show", "web"}).at("settings").at("memory_mib") == 256);
+  CHECK(eventually([&] { return banger.ctl({"log", "verify"}).code == 0; }));
+  const auto alarms = objects(banger.ctl({"events", "ls", "--kind", "projection_drifted", "-o", "json"}).out);
+  CHECK(alarms.size() == 1);  // said once, however often it was found
+  CHECK(banger.ctl({"vm", "rm", "web"}).code == 0);
+  CHECK(banger.leave() == "");
+}
+
+TEST_CASE("an event that cannot be read parks its VM and nothing else, and every view says so") {
+  Sandbox banger(kConfig + "0\n");
+  banger.make_stub_image();
+  create(banger, "web");
+  create(banger, "other");
+  const Json web = banger.json({"vm", "show", "web"});
+  {
+    OfflineLog offline(banger);
+    log::AppendRequest request;
+    request.events.push_back({.sequence = offline.log->next_sequence(),
+                              .stream = stream_of(*VmId::parse(web.at("id").get<std::string>())),
+                              .stream_version = web.at("version").get<std::uint64_t>() + 1,
+                              .kind = VmStopped::kKind,
+                              .public_bytes = "poison"});
+    offline.log->append(std::move(request));
+  }
+  const Ran table = banger.ctl({"vm", "ls"});
+  REQUIRE(table.code == 0);
+  CHECK(table.out.find("parked") != std::string::npos);
+  CHECK(table.err.find("cannot be read") != std::string::npos);
+  CHECK(banger.json({"vm", "show", "web"}).at("parked").get<std::string>().find("cannot be read") != std::string::npos);
+  CHECK(banger.json({"vm", "show", "other"}).at("parked").is_null());
+  CHECK(banger.json({"reconcile", "status"}).at("parked") == 1);
+  CHECK(banger.ctl({"vm", "rm", "web"}).code == 1);
+  CHECK(banger.ctl({"vm", "rm", "other"}).code == 0);
+  CHECK(banger.json({"log", "verify"}).at("ok") == true);
+  CHECK(banger.leave() == "");
+}
+
+TEST_CASE("a backup is made beside the running daemon, and takes the log's place in a new epoch") {
+  Sandbox banger(kConfig + "0\n");
+  banger.make_stub_image();
+  create(banger, "web");
+  const std::string copy = banger.dir() + "/copy";
+  CHECK(banger.json({"log", "backup", copy}).at("backup") == copy);
+  CHECK(banger.ctl({"log", "backup", copy}).code == 1);
+  CHECK(banger.ctl({"log", "restore", copy}).err.find("open in another process") != std::string::npos);
+  create(banger, "later");
+  REQUIRE(banger.ctl({"daemon", "stop"}).code == 0);
+  REQUIRE(eventually([&] { return banger.daemon() == 0; }));
+  CHECK(banger.json({"log", "repair"}).at("replaced") == false);
+  CHECK(banger.json({"log", "restore", copy}).at("epoch").at("number") == 2);
+  CHECK(banger.json({"vm", "ls"}).size() == 1);
+  CHECK(banger.ctl({"vm", "rm", "web"}).code == 0);
+  CHECK(banger.leave() == "");
+}
+
+}  // namespace
+}  // namespace banger::e2e
