@@ -86,9 +86,11 @@ void Loop::stop() {
 
 void Loop::drain() {
   BANGER_ASSERT(on_loop_thread());
-  do {
+  for (bool more = true; more;) {
     uv_run(&impl_->loop, UV_RUN_NOWAIT);
-  } while (impl_->run_deferred() | impl_->run_posted());
+    more = impl_->run_deferred();
+    more = impl_->run_posted() || more;
+  }
 }
 
 void Loop::post(Task task) {

@@ -9,7 +9,9 @@ namespace banger::log {
 
 rocksdb::WriteBatch Changes::batch(const Store& store) && {
   const auto place = [](const Entry& entry) { return std::tie(entry.family, entry.key); };
-  std::ranges::stable_sort(entries_, {}, place);
+  std::ranges::sort(entries_, {}, [](const Entry& entry) {
+    return std::tie(entry.family, entry.key, entry.order);
+  });
   rocksdb::WriteBatch batch = make_batch();
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const Entry& entry = entries_[i];

@@ -14,10 +14,10 @@ namespace banger::log {
 class Changes {
  public:
   void put(Family family, std::string key, std::string value) {
-    entries_.push_back({family, std::move(key), std::move(value)});
+    entries_.push_back({family, std::move(key), entries_.size(), std::move(value)});
   }
   void erase(Family family, std::string key) {
-    entries_.push_back({family, std::move(key), std::nullopt});
+    entries_.push_back({family, std::move(key), entries_.size(), std::nullopt});
   }
   // Of changes of one key the last.
   [[nodiscard]] rocksdb::WriteBatch batch(const Store& store) &&;
@@ -26,6 +26,7 @@ class Changes {
   struct Entry {
     Family family;
     std::string key;
+    std::size_t order = 0;             // of the changes of one key the last counts
     std::optional<std::string> value;  // none: the key goes
   };
   std::vector<Entry> entries_;

@@ -1,5 +1,4 @@
-// A daemon on a log of millions of events: how soon it answers after a start, what it weighs, and
-// how quickly the past is told.
+// A daemon on a log of millions of events: how soon it answers after a start, what it weighs.
 #include <fcntl.h>
 #include <signal.h>
 
@@ -57,11 +56,11 @@ Result<double> own_mib(pid_t pid) {
 }
 
 struct Told {
-  std::vector<double> restart_ms, crash_restart_ms, list_ms, at_ms;
+  std::vector<double> restart_ms, crash_restart_ms, list_ms;
   double idle_mib = 0;
 };
 
-Result<Told> ask(const std::string& dir, std::size_t events, std::size_t rounds) {
+Result<Told> ask(const std::string& dir, std::size_t rounds) {
   Told told;
   const auto daemon = PrivateDaemon::start(dir, "");
   if (!daemon) return std::unexpected(daemon.error());
@@ -75,7 +74,6 @@ Result<Told> ask(const std::string& dir, std::size_t events, std::size_t rounds)
   const auto names = (*daemon)->ctl({"vm", "ls", "-q"}, kDeadline);
   if (!names) return std::unexpected(names.error());
   const std::string some = names->substr(0, names->find('\n'));
-  test::Dice dice(11);
   for (std::size_t i = 0; i < rounds; ++i) {
     if (const auto stopped = (*daemon)->ctl({"daemon", "stop"}, kDeadline); !stopped) {
       return std::unexpected(stopped.error());
@@ -86,10 +84,6 @@ Result<Told> ask(const std::string& dir, std::size_t events, std::size_t rounds)
     ::kill(*pid, SIGKILL);
     BANGER_TRY(note(told.crash_restart_ms, {"vm", "show", some, "-o", "json"}));
     BANGER_TRY(note(told.list_ms, {"vm", "ls"}));
-    for (int j = 0; j < 10; ++j) {
-      const std::string at = std::to_string(events / 2 + dice.below(events / 2));
-      BANGER_TRY(note(told.at_ms, {"vm", "ls", "-q", "--at", at}));
-    }
   }
   const auto pid = (*daemon)->pid();
   if (!pid) return std::unexpected(pid.error());
@@ -104,7 +98,7 @@ Result<Told> measure(const std::string& dir, std::size_t events, std::size_t vms
   Report::progress("big_log: writing " + std::to_string(events) + " events of " +
                    std::to_string(vms) + " VMs");
   BANGER_TRY(write_past(dir + "/daemon/data", events, vms));
-  auto told = ask(dir, events, rounds);
+  auto told = ask(dir, rounds);
   std::filesystem::remove_all(dir + "/daemon");
   return told;
 }
