@@ -52,12 +52,12 @@ void Runtime::dispatch(Plan plan) {
       }
       ports_.effects.cancel(cancel->subject, cancel->fence);
     } else {
-      begin(std::move(effect));
+      begin(effect);
     }
   }
 }
 
-void Runtime::begin(Effect effect) {
+void Runtime::begin(const Effect& effect) {
   StreamId subject = subject_of(effect);
   const VmRuntime* vm = subject.kind == StreamKind::kVm ? store_.fleet.vm(VmId{subject.id}) : nullptr;
   if (vm && vm->last_sequence > durable_.sequence) {

@@ -135,7 +135,7 @@ class Runtime {
   void plan_dirty();
   void plan_all();
   void dispatch(Plan plan);
-  void begin(Effect effect);
+  void begin(const Effect& effect);
   void effect_ended(StreamId subject, Sequence fence, std::string_view effect, EffectEnd end);
   void tell(std::string_view what, std::string_view effect, StreamId subject, Sequence fence) const;
   void disturb(StreamId subject);

@@ -56,6 +56,7 @@ rocksdb::ColumnFamilyOptions family_options() {
 
 Result<Store> Store::open(const std::filesystem::path& path, StoreMode mode, rocksdb::Env* env) {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.reserve(kFamilies + 1);
   for (const char* name : kNames) families.emplace_back(name, family_options());
   families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
