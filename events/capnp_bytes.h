@@ -49,6 +49,9 @@ template <class Struct, class Read>
 [[nodiscard]] inline capnp::Text::Reader as_text(const std::string& text) {
   return {text.c_str(), text.size()};
 }
+[[nodiscard]] inline std::string_view bytes_of(capnp::Data::Reader data) {
+  return {reinterpret_cast<const char*>(data.begin()), data.size()};
+}
 [[nodiscard]] inline std::string text_of(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
 
 }  // namespace banger

@@ -11,24 +11,20 @@ namespace {
 
 constexpr std::uint32_t kNeighbourBytes = 16 * 1024;
 
-std::string_view view_of(capnp::Data::Reader data) {
-  return {reinterpret_cast<const char*>(data.begin()), data.size()};
-}
-
 }  // namespace
 
 Answer<std::vector<EventRecord>> EventReader::decode_batch(schema::EventBatch::Reader batch) {
   for (const auto entry : batch.getInterned()) {
     const auto table = static_cast<InternTable>(entry.getTable());
     const Status loaded =
-        interned_.load({table, entry.getNumber(), std::string(view_of(entry.getBytes()))});
+        interned_.load({table, entry.getNumber(), std::string(bytes_of(entry.getBytes()))});
     if (!loaded) return std::unexpected(to_failure(loaded.error()));
     std::uint32_t& known = table == InternTable::kActor ? actors_ : boots_;
     known = std::max(known, entry.getNumber());
   }
   std::vector<EventRecord> records;
   for (const auto event : batch.getEvents()) {
-    auto record = decode(view_of(event.getOpen()), view_of(event.getPersonal()), interned_);
+    auto record = decode(bytes_of(event.getOpen()), bytes_of(event.getPersonal()), interned_);
     if (!record) return std::unexpected(to_failure(std::move(record).error()));
     records.push_back(*std::move(record));
   }

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/bangerctl/context.h"
+#include "cli/bangerctl/log/fields.h"
 #include "cli/bangerctl/log/log_verbs.h"
 #include "cli/bangerctl/log/row_json.h"
 #include "cli/bangerctl/render_json.h"
@@ -8,7 +9,6 @@
 #include "cli/bangerctl/table.h"
 #include "cli/bangerctl/terminal.h"
 #include "events/capnp_bytes.h"
-#include "projections/past.h"
 
 namespace banger::ctl {
 namespace {
@@ -30,25 +30,11 @@ Answer<int> list(Context& context) {
   return context.json() ? printed(dump(array) + "\n") : printed(table);
 }
 
-// Nested objects become "settings.vcpus".
-void flatten(const std::string& prefix, const Json& value,
-             std::vector<std::pair<std::string, std::string>>& fields) {
-  if (!value.is_object()) {
-    fields.emplace_back(prefix, value.is_string() ? value.get<std::string>()
-                                : value.is_null() ? ""
-                                                  : dump(value));
-    return;
-  }
-  for (const auto& [name, member] : value.items()) {
-    flatten(prefix.empty() ? name : prefix + "." + name, member, fields);
-  }
-}
-
 // Rows with few fields as a table, others (vm_runtime) as a block each.
 std::string as_text(const Json& rows) {
   constexpr std::size_t kMostColumns = 10;
-  std::vector<std::vector<std::pair<std::string, std::string>>> all;
-  for (const Json& row : rows) flatten("", row, all.emplace_back());
+  std::vector<FlatFields> all;
+  for (const Json& row : rows) all.push_back(flat_fields(row));
   if (all.empty()) return {};
   std::string text;
   if (all.front().size() > kMostColumns) {

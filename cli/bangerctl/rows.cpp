@@ -4,16 +4,13 @@
 
 #include "cli/bangerctl/vm_watch.h"
 #include "engine/decide.h"
+#include "events/capnp_bytes.h"
 #include "projections/rows.h"
 
 namespace banger::ctl {
 namespace {
 
 constexpr std::uint32_t kPage = 256;
-
-std::string bytes_of(capnp::Data::Reader data) {
-  return {reinterpret_cast<const char*>(data.begin()), data.size()};
-}
 
 capnp::Data::Reader data_of_bytes(const std::string& bytes) {
   return {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()};
@@ -32,7 +29,8 @@ Answer<bool> read_page(Session& session, const std::string& projection, const st
   if (!answer) return std::unexpected(answer.error());
   if (answer->getReply().isRefused())
     return std::unexpected(refusal(answer->getReply().getRefused()));
-  for (const auto row : answer->getRows()) rows[bytes_of(row.getKey())] = bytes_of(row.getValue());
+  for (const auto row : answer->getRows())
+    rows[std::string(bytes_of(row.getKey()))] = bytes_of(row.getValue());
   return answer->getMore() && answer->getRows().size() > 0;
 }
 

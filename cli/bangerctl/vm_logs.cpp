@@ -37,10 +37,7 @@ Answer<Chunk> read_console(Session& session, const std::string& vm, std::uint64_
   if (!answer) return std::unexpected(answer.error());
   if (answer->getReply().isRefused())
     return std::unexpected(refusal(answer->getReply().getRefused()));
-  const auto data = answer->getData();
-  return Chunk{answer->getOffset(),
-               answer->getSize(),
-               {reinterpret_cast<const char*>(data.begin()), data.size()}};
+  return Chunk{answer->getOffset(), answer->getSize(), std::string(bytes_of(answer->getData()))};
 }
 
 // Where the last `lines` lines begin: reads backwards, a chunk at a time.

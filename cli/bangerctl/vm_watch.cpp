@@ -13,10 +13,6 @@ namespace {
 constexpr std::uint64_t kLongestWaitMs = 20'000;
 constexpr std::uint64_t kProgressWaitMs = 500;
 
-std::string_view view_of(capnp::Data::Reader data) {
-  return {reinterpret_cast<const char*>(data.begin()), data.size()};
-}
-
 Failure start_failed(const VmRuntime& vm, std::string what) {
   if (!vm.last_error.empty()) what += ": " + vm.last_error;
   return {kFailed, std::move(what), "bangerctl vm logs " + vm.name};
@@ -54,7 +50,7 @@ Answer<Look> look_from(Answer<capnp::Response<schema::Control::VmResults>>& answ
     if (is_not_found(refused)) return Look{true, {}};
     return std::unexpected(refusal(refused));
   }
-  auto row = parse_vm_row(view_of(answer->getDetails().getRow()));
+  auto row = parse_vm_row(bytes_of(answer->getDetails().getRow()));
   if (!row) return std::unexpected(to_failure(std::move(row).error()));
   return Look{false, *std::move(row)};
 }
@@ -142,7 +138,7 @@ Answer<VmView> view_vm(Session& session, const std::string& vm) {
   if (answer->getReply().isRefused())
     return std::unexpected(refusal(answer->getReply().getRefused()));
   const auto details = answer->getDetails();
-  auto row = parse_vm_row(view_of(details.getRow()));
+  auto row = parse_vm_row(bytes_of(details.getRow()));
   if (!row) return std::unexpected(to_failure(std::move(row).error()));
   return VmView{.row = *std::move(row),
                 .dir = text_of(details.getDir()),

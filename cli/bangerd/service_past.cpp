@@ -3,6 +3,7 @@
 #include "cli/bangerd/audit/past.h"
 #include "cli/bangerd/audit/search.h"
 #include "cli/bangerd/service.h"
+#include "engine/runtime/load_interned.h"
 
 namespace banger::bangerd {
 namespace {
@@ -49,7 +50,7 @@ std::expected<Ground, Rejection> ground(const log::EventLog& log, const rpc::Poi
                                         Sequence head) {
   const auto at = resolve(log, point, head);
   if (!at) return std::unexpected(at.error());
-  auto interned = read_interned(log);
+  auto interned = load_interned(log);
   if (!interned) return std::unexpected(as_refusal(interned.error()));
   return Ground{*at, *std::move(interned)};
 }

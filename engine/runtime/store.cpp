@@ -6,23 +6,13 @@
 #include <set>
 
 #include "engine/evolve.h"
+#include "engine/runtime/load_interned.h"
 #include "events/assert.h"
 #include "events/codec.h"
 #include "events/peek.h"
 
 namespace banger {
 namespace {
-
-Status load_interned(LogPort& log, Interned& interned) {
-  for (InternTable table : {InternTable::kActor, InternTable::kBoot}) {
-    auto entries = log.interned(static_cast<std::uint8_t>(table));
-    if (!entries) return std::unexpected(entries.error());
-    for (const log::Interned& entry : *entries) {
-      BANGER_TRY(interned.load({table, entry.id, entry.value}));
-    }
-  }
-  return {};
-}
 
 Status load_rows(LogPort& log, Fleet& fleet) {
   for (const ProjectionInfo& projection : kProjections) {
@@ -116,7 +106,9 @@ void add_rows(const Store& store, const std::set<StreamId>& streams, log::Append
 
 Result<Store> load_store(LogPort& log) {
   Store store;
-  if (auto loaded = load_interned(log, store.interned); !loaded) return std::unexpected(loaded.error());
+  auto interned = load_interned(log);
+  if (!interned) return std::unexpected(interned.error());
+  store.interned = *std::move(interned);
   Sequence head = log.head();
   // Rows that cannot be read are no loss: the log makes them anew.
   if (rows_are_current(log, head) && load_rows(log, store.fleet)) {

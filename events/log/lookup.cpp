@@ -17,7 +17,7 @@ Result<Sequence> sequence_of(const Store& store, StreamId stream, StreamVersion 
 }  // namespace
 
 Result<Sequence> first_sequence(const Store& store) {
-  auto it = store.scan(Family::kBlocks);
+  auto it = store.look(Family::kBlocks);
   it->SeekToFirst();
   BANGER_TRY(check("read the log", it->status()));
   if (!it->Valid()) return Sequence{1};
@@ -75,15 +75,19 @@ Result<std::vector<Sequence>> events_of_kind_before(const Store& store, std::uin
   return found;
 }
 
+Status visit_rows(rocksdb::Iterator& rows, std::string_view projection, std::uint32_t version,
+                  std::string_view first_key, const EventLog::RowVisitor& visit) {
+  const std::string prefix = row_prefix(projection, version);
+  for (rows.Seek(std::string(prefix).append(first_key));
+       rows.Valid() && rows.key().starts_with(prefix); rows.Next()) {
+    if (!visit(rows.key().ToStringView().substr(prefix.size()), rows.value().ToStringView())) break;
+  }
+  return check("read the log", rows.status());
+}
+
 Status rows_from(const Store& store, std::string_view projection, std::uint32_t version,
                  std::string_view first_key, const EventLog::RowVisitor& visit) {
-  const std::string prefix = row_prefix(projection, version);
-  auto it = store.look(Family::kProjections);
-  for (it->Seek(std::string(prefix).append(first_key));
-       it->Valid() && it->key().starts_with(prefix); it->Next()) {
-    if (!visit(it->key().ToStringView().substr(prefix.size()), it->value().ToStringView())) break;
-  }
-  return check("read the log", it->status());
+  return visit_rows(*store.look(Family::kProjections), projection, version, first_key, visit);
 }
 
 }  // namespace banger::log

@@ -20,6 +20,10 @@ namespace banger::log {
                                                                   std::uint16_t kind,
                                                                   Sequence before,
                                                                   std::size_t limit);
+// Rows of one projection whose keys are not before `first_key`, by an iterator over their family.
+[[nodiscard]] Status visit_rows(rocksdb::Iterator& rows, std::string_view projection,
+                                std::uint32_t version, std::string_view first_key,
+                                const EventLog::RowVisitor& visit);
 [[nodiscard]] Status rows_from(const Store& store, std::string_view projection,
                                std::uint32_t version, std::string_view first_key,
                                const EventLog::RowVisitor& visit);

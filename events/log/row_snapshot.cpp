@@ -1,6 +1,7 @@
 #include "events/log/row_snapshot.h"
 
 #include "events/log/keys.h"
+#include "events/log/lookup.h"
 
 namespace banger::log {
 namespace {
@@ -16,13 +17,9 @@ class Snapshot final : public RowSnapshot {
   Snapshot(const Snapshot&) = delete;
 
   Status rows(std::string_view projection, std::uint32_t version, const RowVisitor& visit) const override {
-    const std::string prefix = row_prefix(projection, version);
     const std::unique_ptr<rocksdb::Iterator> it(
         store_.db().NewIterator(options_, store_.family(Family::kProjections)));
-    for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
-      if (!visit(it->key().ToStringView().substr(prefix.size()), it->value().ToStringView())) break;
-    }
-    return check("read the log", it->status());
+    return visit_rows(*it, projection, version, {}, visit);
   }
 
   Result<Sequence> checkpoint(std::string_view projection, std::uint32_t version) const override {

@@ -5,6 +5,7 @@
 
 #include "cli/bangerd/audit/past.h"
 #include "cli/bangerd/audit/search.h"
+#include "engine/runtime/load_interned.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/log_load.h"
 
@@ -47,14 +48,14 @@ Result<std::vector<double>> show_at(const log::EventLog& log, Sequence head) {
     const std::int64_t time = *begin + static_cast<std::int64_t>(dice.below(length));
     const auto found = bangerd::moment_of(log, time, head);
     if (!found) return std::unexpected(found.error());
-    const auto asked_in = bangerd::read_interned(log);
+    const auto asked_in = load_interned(log);
     const auto page =
         bangerd::living_at(log, *asked_in, StreamKind::kVm, found->sequence, dice.next());
     if (!page || page->rows.empty()) continue;
     const std::string name = parse_vm_row(page->rows.front())->name;
     const auto since = Clock::now();
     const auto moment = bangerd::moment_of(log, time, head);
-    const auto interned = bangerd::read_interned(log);
+    const auto interned = load_interned(log);
     if (!moment || !interned) return fail("the log cannot be read");
     const auto named = bangerd::named_at(log, *interned, StreamKind::kVm, name, moment->sequence);
     if (!named || named->state.row.empty()) return fail("VM " + name + " was not found");
@@ -79,7 +80,7 @@ Result<double> scanned_per_s(const log::EventLog& log, Sequence head) {
 
 Result<double> list_at(const log::EventLog& log, Sequence at) {
   const auto since = Clock::now();
-  const auto interned = bangerd::read_interned(log);
+  const auto interned = load_interned(log);
   if (!interned) return std::unexpected(interned.error());
   for (std::uint64_t after = 0;;) {
     const auto page = bangerd::living_at(log, *interned, StreamKind::kVm, at, after);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "engine/runtime/load_interned.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/log_load.h"
 #include "tests/bench/rival_logs.h"
@@ -85,20 +86,6 @@ Status write_all(const std::string& dir, std::size_t events, std::size_t vms, Fl
     }
   }
   return (*load)->close();
-}
-
-Result<Interned> load_interned(const log::EventLog& log) {
-  Interned interned;
-  for (const InternTable table : {InternTable::kActor, InternTable::kBoot}) {
-    auto entries = log.interned(static_cast<std::uint8_t>(table));
-    if (!entries) return std::unexpected(std::move(entries).error());
-    for (const log::Interned& entry : *entries) {
-      if (auto loaded = interned.load({table, entry.id, entry.value}); !loaded) {
-        return std::unexpected(loaded.error());
-      }
-    }
-  }
-  return interned;
 }
 
 struct Seconds {

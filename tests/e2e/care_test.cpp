@@ -8,6 +8,7 @@
 #include "projections/rows.h"
 #include "tests/catch.h"
 #include "tests/e2e/sandbox.h"
+#include "tests/support/json_lines.h"
 
 namespace banger::e2e {
 namespace {
@@ -22,16 +23,6 @@ void create(const Sandbox& banger, const std::string& name) {
   const Ran ran = banger.ctl({"vm", "create", "--name", name, "--image", "base", "--memory", "256MiB", "--no-start"});
   INFO(ran.err);
   REQUIRE(ran.code == 0);
-}
-
-std::vector<Json> objects(const std::string& text) {
-  std::vector<Json> all;
-  for (std::size_t from = 0; from < text.size();) {
-    const auto end = text.find('\n', from);
-    all.push_back(Json::parse(text.substr(from, end - from)));
-    from = end + 1;
-  }
-  return all;
 }
 
 // The log while its daemon is down.
@@ -57,7 +48,7 @@ TEST_CASE("a VM's events leave as a bundle that is replayed elsewhere, and a who
   const Json about = banger.json({"events", "export", incident, "--vm", "web"});
   CHECK(about.at("events") == 1);
   CHECK(about.at("about") == "vm web");
-  const auto events = objects(banger.ctl({"replay", incident, "-o", "json"}).out);
+  const auto events = banger::test::json_lines(banger.ctl({"replay", incident, "-o", "json"}).out);
   REQUIRE(events.size() == 1);
   CHECK(events[0].at("kind") == "vm_created");
   CHECK(events[0].at("state").at("state") == "created");
@@ -78,7 +69,7 @@ TEST_CASE("a VM's events leave as a bundle that is replayed elsewhere, and a who
   CHECK(imported.at("epoch").at("number") == 2);
   CHECK(banger.json({"vm", "ls"}) == vms);
   CHECK(banger.json({"log", "verify"}).at("ok") == true);
-  const auto epochs = objects(banger.ctl({"events", "ls", "--kind", "log_epoch_began", "-o", "json"}).out);
+  const auto epochs = banger::test::json_lines(banger.ctl({"events", "ls", "--kind", "log_epoch_began", "-o", "json"}).out);
   REQUIRE(epochs.size() == 1);
   CHECK(epochs[0].at("data").at("reason") == "restored");
   CHECK(banger.ctl({"vm", "rm", "web", "other"}).code == 0);
@@ -105,7 +96,7 @@ TEST_CASE("rows that somebody changed are found by the daemon itself, shown, and
   }
   CHECK(banger.json({"vm", "show", "web"}).at("settings").at("memory_mib") == 4096);
   CHECK(eventually([&] {
-    return !objects(banger.ctl({"events", "ls", "--kind", "projection_drifted", "-o", "json"}).out).empty();
+    return !banger::test::json_lines(banger.ctl({"events", "ls", "--kind", "projection_drifted", "-o", "json"}).out).empty();
   }));
   CHECK(banger.json({"reconcile", "status"}).at("drifted_rows") == 1);
   // A check that runs by itself at that moment is waited for.
@@ -120,7 +111,7 @@ TEST_CASE("rows that somebody changed are found by the daemon itself, shown, and
   CHECK(eventually([&] { return banger.ctl({"projection", "rebuild"}).code == 0; }));
   CHECK(banger.json({"vm", "show", "web"}).at("settings").at("memory_mib") == 256);
   CHECK(eventually([&] { return banger.ctl({"log", "verify"}).code == 0; }));
-  const auto alarms = objects(banger.ctl({"events", "ls", "--kind", "projection_drifted", "-o", "json"}).out);
+  const auto alarms = banger::test::json_lines(banger.ctl({"events", "ls", "--kind", "projection_drifted", "-o", "json"}).out);
   CHECK(alarms.size() == 1);  // said once, however often it was found
   CHECK(banger.ctl({"vm", "rm", "web"}).code == 0);
   CHECK(banger.leave() == "");

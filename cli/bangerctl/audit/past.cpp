@@ -10,10 +10,6 @@
 namespace banger::ctl {
 namespace {
 
-std::string bytes_of(capnp::Data::Reader data) {
-  return {reinterpret_cast<const char*>(data.begin()), data.size()};
-}
-
 void write(schema::Point::Builder out, const When& when) {
   if (when.sequence) out.setSequence(*when.sequence);
   if (when.time_ns) out.setTimeNs(*when.time_ns);

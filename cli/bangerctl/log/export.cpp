@@ -54,10 +54,6 @@ struct Selection {
   std::string about;
 };
 
-std::string_view bytes_of(capnp::Data::Reader data) {
-  return {reinterpret_cast<const char*>(data.begin()), data.size()};
-}
-
 Answer<bundle::Head> read_head(Session& session) {
   auto answer = session.call([](schema::Control::Client control) {
     return control.logCareRequest().send().getCare().headRequest().send();

@@ -5,16 +5,14 @@
 namespace banger::ctl {
 namespace {
 
-using Fields = std::vector<std::pair<std::string, std::string>>;
-
 std::string as_text(const Json& value) {
   if (value.is_null()) return {};
   return value.is_string() ? value.get<std::string>() : dump(value);
 }
 
-void flatten(const std::string& prefix, const Json& value, Fields& fields) {
+void flatten(const std::string& prefix, const Json& value, FlatFields& fields) {
   if (!value.is_object()) {
-    if (!prefix.ends_with("_ns")) fields.emplace_back(prefix, as_text(value));
+    fields.emplace_back(prefix, as_text(value));
     return;
   }
   for (const auto& [name, member] : value.items()) {
@@ -22,12 +20,23 @@ void flatten(const std::string& prefix, const Json& value, Fields& fields) {
   }
 }
 
+FlatFields without_instants(const Json& object) {
+  FlatFields fields = flat_fields(object);
+  std::erase_if(fields, [](const auto& field) { return field.first.ends_with("_ns"); });
+  return fields;
+}
+
 }  // namespace
 
+FlatFields flat_fields(const Json& object) {
+  FlatFields fields;
+  flatten("", object, fields);
+  return fields;
+}
+
 std::vector<ValueChange> value_changes(const Json& before, const Json& after) {
-  Fields old_fields, new_fields;
-  flatten("", before, old_fields);
-  flatten("", after, new_fields);
+  const FlatFields old_fields = without_instants(before);
+  const FlatFields new_fields = without_instants(after);
   std::map<std::string, std::string> old_values(old_fields.begin(), old_fields.end());
   std::vector<ValueChange> found;
   for (const auto& [name, value] : new_fields) {

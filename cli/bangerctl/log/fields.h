@@ -1,9 +1,13 @@
-// Two JSON objects held against each other, field by field: what changed between two states of a thing.
+// JSON objects as flat fields, and two of them held against each other: what changed between two states of a thing.
 #pragma once
 
 #include "cli/bangerctl/render_json.h"
 
 namespace banger::ctl {
+
+// An object's members as text, nested ones as "settings.vcpus", in their order; null is empty.
+using FlatFields = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] FlatFields flat_fields(const Json& object);
 
 struct ValueChange {
   std::string name;    // nested ones as "settings.vcpus"

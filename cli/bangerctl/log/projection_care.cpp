@@ -14,10 +14,6 @@
 namespace banger::ctl {
 namespace {
 
-std::string_view bytes_of(capnp::Data::Reader data) {
-  return {reinterpret_cast<const char*>(data.begin()), data.size()};
-}
-
 Answer<int> verify(Context& context, const std::string& name) {
   const auto answer = check_projections(context.session(), name);
   if (!answer) return std::unexpected(answer.error());

@@ -152,20 +152,6 @@ Result<std::optional<Named>> by_name(const log::EventLog& log, const Interned& i
 
 }  // namespace
 
-Result<Interned> read_interned(const log::EventLog& log) {
-  Interned interned;
-  for (const InternTable table : {InternTable::kActor, InternTable::kBoot}) {
-    auto entries = log.interned(static_cast<std::uint8_t>(table));
-    if (!entries) return std::unexpected(entries.error());
-    for (log::Interned& entry : *entries) {
-      if (auto loaded = interned.load({table, entry.id, std::move(entry.value)}); !loaded) {
-        return std::unexpected(loaded.error());
-      }
-    }
-  }
-  return interned;
-}
-
 Result<PastState> state_at(const log::EventLog& log, const Interned& interned, StreamId stream,
                            Sequence at) {
   auto parked = parked_of(log, stream);

@@ -11,9 +11,6 @@
 
 namespace banger::bangerd {
 
-// The interned actors and boots of every durable event.
-[[nodiscard]] Result<Interned> read_interned(const log::EventLog& log);
-
 // What one stream was after event `at`.
 [[nodiscard]] Result<PastState> state_at(const log::EventLog& log, const Interned& interned,
                                          StreamId stream, Sequence at);

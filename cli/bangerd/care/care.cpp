@@ -61,7 +61,7 @@ rpc::LogHead Care::log_head() {
   const log::Head head = parts_.log.head();
   return {.store_id = parts_.log.store_id().hex(),
           .epoch = head.epoch,
-          .first = 1,
+          .first = parts_.log.first_sequence(),
           .last = head.sequence,
           .chain = head.chain};
 }

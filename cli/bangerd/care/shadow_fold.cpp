@@ -1,5 +1,7 @@
 #include "cli/bangerd/care/shadow_fold.h"
 
+#include "engine/runtime/load_interned.h"
+
 namespace banger::bangerd {
 namespace {
 
@@ -9,18 +11,16 @@ constexpr std::size_t kSliceBytes = 4 << 20;  // of blocks: some tens of millise
 
 ShadowFold::ShadowFold(const log::EventLog& log) : log_(log), rows_(log.snapshot_rows()) {}
 
-Status ShadowFold::load_interned() {
-  for (InternTable table : {InternTable::kActor, InternTable::kBoot}) {
-    auto entries = log_.interned(static_cast<std::uint8_t>(table));
-    if (!entries) return std::unexpected(entries.error());
-    for (const log::Interned& entry : *entries) BANGER_TRY(interned_.load({table, entry.id, entry.value}));
-  }
+Status ShadowFold::read_interned() {
+  auto read = load_interned(log_);
+  if (!read) return std::unexpected(read.error());
+  interned_ = *std::move(read);
   return {};
 }
 
 Status ShadowFold::begin() {
   begun_ = true;
-  BANGER_TRY(load_interned());
+  BANGER_TRY(read_interned());
   // Rows and checkpoints of all projections move in the same batch.
   auto checkpoint = rows_->checkpoint(kHistory.name, kHistory.version);
   if (!checkpoint) return std::unexpected(checkpoint.error());
@@ -63,7 +63,7 @@ Result<bool> ShadowFold::slice() {
 }
 
 Status ShadowFold::catch_up() {
-  BANGER_TRY(load_interned());
+  BANGER_TRY(read_interned());
   const Sequence head = log_.head().sequence;
   while (replay_.fleet().last < head) BANGER_TRY(fold(head, kSliceBytes));
   return {};

@@ -24,7 +24,7 @@ class ShadowFold {
 
  private:
   [[nodiscard]] Status begin();
-  [[nodiscard]] Status load_interned();
+  [[nodiscard]] Status read_interned();
   [[nodiscard]] Status fold(Sequence to, std::size_t max_bytes);
   [[nodiscard]] Status compare();
 

@@ -5,6 +5,7 @@
 #include "events/codec.h"
 #include "tests/cli/bangerctl/stub_state.h"
 #include "tests/cli/bangerctl/support.h"
+#include "tests/support/json_lines.h"
 
 #include <nlohmann/json.hpp>
 
@@ -39,16 +40,6 @@ void write_bundle(const std::string& path) {
   REQUIRE(writer->finish());
 }
 
-std::vector<Json> objects(const std::string& text) {
-  std::vector<Json> all;
-  for (std::size_t from = 0; from < text.size();) {
-    const auto end = text.find('\n', from);
-    all.push_back(Json::parse(text.substr(from, end - from)));
-    from = end + 1;
-  }
-  return all;
-}
-
 TEST_CASE("a bundle is replayed without a daemon: each event, the state after it, the plan") {
   Place place;
   const std::string path = place.path("incident.bundle");
@@ -56,7 +47,7 @@ TEST_CASE("a bundle is replayed without a daemon: each event, the state after it
   const Ran json = place.run({"--no-autostart", "replay", path, "-o", "json"});
   INFO(json.err);
   REQUIRE(json.code == 0);
-  const auto events = objects(json.out);
+  const auto events = banger::test::json_lines(json.out);
   REQUIRE(events.size() == stub::sample_log().size());
   bool started = false;
   for (const Json& event : events) {
@@ -75,7 +66,7 @@ TEST_CASE("a bundle is replayed without a daemon: each event, the state after it
   REQUIRE(table.code == 0);
   CHECK_THAT(table.out, Catch::Contains("state  state: created -> starting"));
   CHECK_THAT(table.out, Catch::Contains("plan   spawn_vmm vm/"));
-  CHECK(objects(place.run({"replay", path, "--until", "3", "-o", "json"}).out).size() == 3);
+  CHECK(banger::test::json_lines(place.run({"replay", path, "--until", "3", "-o", "json"}).out).size() == 3);
   CHECK_FALSE(std::filesystem::exists(place.data("lock")));  // nobody was asked, nobody was started
 }
 
@@ -83,8 +74,8 @@ TEST_CASE("--step waits for a word after each event") {
   Place place;
   const std::string path = place.path("incident.bundle");
   write_bundle(path);
-  CHECK(objects(place.run({"replay", path, "--step", "-o", "json"}, "\n\nq\n").out).size() == 3);
-  CHECK(objects(place.run({"replay", path, "--step", "-o", "json"}, "").out).size() == 1);
+  CHECK(banger::test::json_lines(place.run({"replay", path, "--step", "-o", "json"}, "\n\nq\n").out).size() == 3);
+  CHECK(banger::test::json_lines(place.run({"replay", path, "--step", "-o", "json"}, "").out).size() == 1);
 }
 
 TEST_CASE("a damaged bundle is refused before its first event is shown") {

@@ -2,6 +2,7 @@
 #include "cli/bangerd/audit/past.h"
 
 #include "engine/decide.h"
+#include "engine/runtime/load_interned.h"
 #include "tests/cli/bangerd/stored_past.h"
 
 using namespace banger;
@@ -81,7 +82,7 @@ Moment slow_moment(const std::vector<EventRecord>& records, std::int64_t time_ns
 
 TEST_CASE("what was at any event is what a replay up to there gives") {
   const StoredPast past(5, 9'000, 3);
-  const auto interned = read_interned(*past.log);
+  const auto interned = load_interned(*past.log);
   REQUIRE(interned);
   Dice dice(9);
   Replay replay;

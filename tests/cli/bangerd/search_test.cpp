@@ -1,7 +1,7 @@
 // Searching the log, held against looking at every event.
 #include "cli/bangerd/audit/search.h"
 
-#include "cli/bangerd/audit/past.h"
+#include "engine/runtime/load_interned.h"
 #include "events/codec.h"
 #include "tests/cli/bangerd/stored_past.h"
 
@@ -77,7 +77,7 @@ rpc::EventQuery random_query(const StoredPast& past, Dice& dice) {
 
 TEST_CASE("a search finds what looking at every event finds, in order, page by page") {
   const StoredPast past(21, 9'000, 1);
-  const auto interned = read_interned(*past.log);
+  const auto interned = load_interned(*past.log);
   REQUIRE(interned);
   Dice dice(4);
   std::size_t found = 0;
