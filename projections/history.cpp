@@ -3,24 +3,26 @@
 namespace banger {
 
 void fold_unreadable(HistoryRow& row, StreamId stream, Sequence sequence) {
-  if (row.events == 0) {
-    row.stream = stream;
-    row.first_sequence = sequence;
-    if (stream == kHostStream) row.name = "host";
-  }
-  row.last_sequence = sequence;
-  ++row.events;
+  if (row.first_sequence != 0) return;
+  row.stream = stream;
+  row.first_sequence = sequence;
+  if (stream == kHostStream) row.name = "host";
 }
 
-void fold_history(HistoryRow& row, const EventRecord& record) {
+bool fold_history(HistoryRow& row, const EventRecord& record) {
   const Envelope& envelope = record.envelope;
-  if (row.events == 0) row.created_at_ns = envelope.time_ns;
+  const bool begins = row.first_sequence == 0;
+  if (begins) row.created_at_ns = envelope.time_ns;
   fold_unreadable(row, envelope.stream, envelope.sequence);
   if (const auto* vm = std::get_if<VmCreated>(&record.event)) row.name = vm->name;
   if (const auto* image = std::get_if<ImageRequested>(&record.event)) row.name = image->name;
-  bool deleted = std::holds_alternative<VmDeleted>(record.event) ||
-                 std::holds_alternative<ImageDeleted>(record.event);
-  if (deleted) row.deleted_at_ns = envelope.time_ns;
+  const bool ends = std::holds_alternative<VmDeleted>(record.event) ||
+                    std::holds_alternative<ImageDeleted>(record.event);
+  if (ends) {
+    row.last_sequence = envelope.sequence;
+    row.deleted_at_ns = envelope.time_ns;
+  }
+  return begins || ends;
 }
 
 }  // namespace banger

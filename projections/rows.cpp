@@ -149,7 +149,6 @@ std::string row_bytes(const HistoryRow& row) {
   out.setName(as_text(row.name));
   out.setFirstSequence(row.first_sequence);
   out.setLastSequence(row.last_sequence);
-  out.setEvents(row.events);
   out.setCreatedAtNs(row.created_at_ns);
   out.setDeletedAtNs(row.deleted_at_ns);
   return canonical_bytes<schema::HistoryRow>(out);
@@ -193,7 +192,6 @@ Result<HistoryRow> parse_history_row(std::string_view bytes) {
                       text_of(in.getName()),
                       in.getFirstSequence(),
                       in.getLastSequence(),
-                      in.getEvents(),
                       in.getCreatedAtNs(),
                       in.getDeletedAtNs()};
   });

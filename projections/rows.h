@@ -22,7 +22,7 @@ struct ProjectionInfo {
 
 inline constexpr ProjectionInfo kVmRuntime{"vm_runtime", 1, "the durable view of every VM"};
 inline constexpr ProjectionInfo kImages{"images", 1, "images and how far they are"};
-inline constexpr ProjectionInfo kHistory{"history", 1, "every stream there ever was", false};
+inline constexpr ProjectionInfo kHistory{"history", 2, "every stream there ever was", false};
 inline constexpr ProjectionInfo kHost{"host", 1, "this boot, and leftovers that were reported"};
 inline constexpr ProjectionInfo kParkedStreams{"parked", 1, "streams that stopped at an event that did not fit"};
 inline constexpr ProjectionInfo kSnapshots{"snapshots", 1, "what streams were at every 256th of their events",

@@ -83,8 +83,8 @@ struct HistoryRow {
   streamId @1 :UInt64;
   name @2 :Text;
   firstSequence @3 :UInt64;
-  lastSequence @4 :UInt64;
-  events @5 :UInt64;
+  lastSequence @4 :UInt64;  # 0 while it lives
+  unusedEvents @5 :UInt64;  # of version 1: a count that changed with every event
   createdAtNs @6 :Int64;
   deletedAtNs @7 :Int64;  # 0 while it lives
 }

@@ -22,9 +22,8 @@ Json to_json(StreamId stream) {
 Json to_json(const HistoryRow& row) {
   Json object{{"stream", to_json(row.stream)},
               {"name", row.name},
-              {"first_sequence", row.first_sequence},
-              {"last_sequence", row.last_sequence},
-              {"events", row.events}};
+              {"first_sequence", row.first_sequence}};
+  if (row.last_sequence != 0) object["last_sequence"] = row.last_sequence;
   add_field(object, "created_at_ns", row.created_at_ns);
   add_field(object, "deleted_at_ns", row.deleted_at_ns);
   return object;

@@ -91,12 +91,15 @@ Salt fresh_salt(Entropy& entropy) {
   return salt;
 }
 
-void add_rows(const Store& store, const std::set<StreamId>& streams, log::AppendRequest& request) {
+void add_rows(const Store& store, const std::set<StreamId>& streams, const std::set<StreamId>& historic,
+              log::AppendRequest& request) {
   for (StreamId stream : streams) {
     for (Row& row : rows_of(store.fleet, stream)) {
       request.rows.push_back(
           row_write(row.projection, version_of(row.projection), std::move(row.key), std::move(row.value)));
     }
+  }
+  for (StreamId stream : historic) {
     request.rows.push_back(row_write(kHistory.name, kHistory.version, row_key(stream),
                                      row_bytes(store.history.at(stream))));
   }
@@ -132,11 +135,12 @@ log::AppendRequest fold_and_encode(Store& store, LogPort& log, const std::vector
                                    Entropy& entropy) {
   log::AppendRequest request;
   std::set<StreamId> streams;
+  std::set<StreamId> historic;  // whose history rows changed
   for (const EventRecord& record : records) {
     const Envelope& envelope = record.envelope;
     HistoryRow& history = history_of(store, log, envelope.stream);
     evolve(store.fleet, record);
-    fold_history(history, record);
+    if (fold_history(history, record)) historic.insert(envelope.stream);
     std::ranges::move(store.past.fold(store.fleet, record), std::back_inserter(store.past_rows));
     EventBytes bytes = encode(record, store.interned, fresh_salt(entropy));
     request.events.push_back({.sequence = envelope.sequence,
@@ -149,8 +153,9 @@ log::AppendRequest fold_and_encode(Store& store, LogPort& log, const std::vector
   }
   if (std::exchange(store.rebuilt, false)) {
     for (const auto& [stream, row] : store.history) streams.insert(stream);
+    historic = streams;
   }
-  add_rows(store, streams, request);
+  add_rows(store, streams, historic, request);
   for (Row& row : std::exchange(store.past_rows, {})) {
     request.rows.push_back(
         row_write(row.projection, version_of(row.projection), std::move(row.key), std::move(row.value)));

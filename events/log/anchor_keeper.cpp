@@ -27,6 +27,7 @@ Status AnchorKeeper::stop() {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
     changed_.notify_one();
+    stopped_.notify_one();
   }
   if (thread_.joinable()) thread_.join();
   return result_;
@@ -43,7 +44,7 @@ void AnchorKeeper::run() {
     if (!written) on_failure_(written.error());
     lock.lock();
     result_ = std::move(written);
-    if (result_) changed_.wait_for(lock, interval_, [this] { return stopping_; });
+    if (result_) stopped_.wait_for(lock, interval_, [this] { return stopping_; });
   }
 }
 

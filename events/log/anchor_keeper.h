@@ -32,6 +32,7 @@ class AnchorKeeper {
   const std::function<void(Error)> on_failure_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable stopped_;  // apart, so that no append wakes a thread that only lets time pass
   std::optional<Anchor> pending_;
   bool stopping_ = false;
   Status result_;

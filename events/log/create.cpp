@@ -27,6 +27,19 @@ Status put_meta(const Store& store, std::string_view key, std::string_view value
   return store.write(batch);
 }
 
+std::string format_value() {
+  std::string value;
+  put_be(value, kLogFormat);
+  return value;
+}
+
+// Of format 1: name, 0, version, 'c'.
+bool is_old_checkpoint(std::string_view key) {
+  const std::size_t name_end = key.find('\0');
+  return name_end != 0 && name_end != std::string_view::npos &&
+         key.size() == name_end + 1 + sizeof(std::uint32_t) + 1 && key.back() == 'c';
+}
+
 }  // namespace
 
 Status create_store(const LogPaths& paths, const std::optional<StoreId>& id, AnchorFile& anchor) {
@@ -49,11 +62,25 @@ Status create_store(const LogPaths& paths, const std::optional<StoreId>& id, Anc
 }
 
 Status begin_store(const Store& store, StoreId id, const Epoch& epoch) {
-  std::string format;
-  put_be(format, kLogFormat);
-  BANGER_TRY(put_meta(store, kMetaFormat, format));
+  BANGER_TRY(put_meta(store, kMetaFormat, format_value()));
   BANGER_TRY(put_meta(store, kMetaStore, store_id_value(id)));
   return begin_epoch(store, epoch);
+}
+
+Status raise_format(const Store& store) {
+  const auto format = store.get(Family::kMeta, kMetaFormat);
+  if (!format) return std::unexpected(format.error());
+  if (*format == format_value()) return {};
+  rocksdb::WriteBatch batch = make_batch();
+  auto it = store.scan(Family::kProjections);
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (!is_old_checkpoint(it->key().ToStringView())) continue;
+    BANGER_TRY(check("write the log", batch.Delete(store.family(Family::kProjections), it->key())));
+  }
+  BANGER_TRY(check("read the log", it->status()));
+  BANGER_TRY(check("write the log",
+                   batch.Put(store.family(Family::kMeta), kMetaFormat, format_value())));
+  return store.write(batch);
 }
 
 Status begin_epoch(const Store& store, const Epoch& epoch) {

@@ -16,6 +16,10 @@ namespace banger::log {
 // What a new database says of itself: format, id and its first epoch.
 [[nodiscard]] Status begin_store(const Store& store, StoreId id, const Epoch& epoch);
 
+// Makes a store of an older format one of this, before it is written to. Format 1 had a key for each
+// projection's checkpoint; without them its rows are folded anew.
+[[nodiscard]] Status raise_format(const Store& store);
+
 // Puts the next epoch into the store and syncs it. `store` must not be in its place yet.
 [[nodiscard]] Status begin_epoch(const Store& store, const Epoch& epoch);
 

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 struct EventLog::Impl {
   Impl(Fd log_lock, Store opened, const Identity& identity, AnchorFile anchor, Merger merger,
-       OpenOptions options)
+       Checkpoints checkpoints, OpenOptions options)
       : lock(std::move(log_lock)),
         store(std::move(opened)),
         id(identity.store),
@@ -24,7 +24,8 @@ struct EventLog::Impl {
         space(options.paths.path, options.low_water_bytes, options.ballast_bytes),
         keeper(std::move(anchor), options.anchor_interval,
                [this](Error error) { writer.fail_stop(std::move(error)); }),
-        writer(store, identity, std::move(merger), options.max_commit_requests,
+        writer(store, identity, std::move(merger), std::move(checkpoints),
+               options.max_commit_requests,
                {.on_head = [this](const Identity& head) { keeper.follow(anchor_of(head)); },
                 .on_durable = std::move(options.on_durable),
                 .on_failure = std::move(options.on_failure),
@@ -89,8 +90,12 @@ Result<std::unique_ptr<EventLog>> EventLog::open(OpenOptions options) {
   if (!identity) return std::unexpected(std::move(identity).error());
   auto merger = Merger::open(*store);
   if (!merger) return std::unexpected(std::move(merger).error());
+  BANGER_TRY(raise_format(*store));
+  auto checkpoints = read_checkpoints(*store);
+  if (!checkpoints) return std::unexpected(std::move(checkpoints).error());
   auto impl = std::make_unique<Impl>(std::move(*lock), std::move(*store), *identity,
-                                     std::move(*anchor), std::move(*merger), std::move(options));
+                                     std::move(*anchor), std::move(*merger),
+                                     std::move(*checkpoints), std::move(options));
   return std::unique_ptr<EventLog>(new EventLog(std::move(impl)));
 }
 
@@ -206,17 +211,7 @@ Result<std::vector<Sequence>> EventLog::stream_events(StreamId stream, StreamVer
 
 Result<std::vector<Sequence>> EventLog::events_of_kind(std::uint16_t kind, Sequence from,
                                                        std::size_t limit) const {
-  const std::string prefix = kind_key(kind, 0).substr(0, sizeof kind);
-  std::vector<Sequence> found;
-  auto it = impl_->store.scan(Family::kKinds);
-  for (it->Seek(kind_key(kind, from)); it->Valid() && it->key().starts_with(prefix); it->Next()) {
-    if (found.size() == limit) break;
-    const auto sequence = parse_kind_key(it->key().ToStringView());
-    if (!sequence) return fail("an entry of the kind index cannot be read");
-    found.push_back(*sequence);
-  }
-  BANGER_TRY(check("read the log", it->status()));
-  return found;
+  return log::events_of_kind(impl_->store, kind, from, limit);
 }
 
 Result<std::vector<Sequence>> EventLog::events_of_kind_before(std::uint16_t kind, Sequence before,
@@ -261,12 +256,9 @@ Result<std::optional<std::string>> EventLog::row(std::string_view projection, st
 }
 
 Result<Sequence> EventLog::checkpoint(std::string_view projection, std::uint32_t version) const {
-  auto value = impl_->store.get(Family::kProjections, checkpoint_key(projection, version));
-  if (!value) return std::unexpected(std::move(value).error());
-  if (!*value) return Sequence{0};
-  const auto sequence = parse_number(**value);
-  if (!sequence) return fail("the checkpoint of " + std::string(projection) + " cannot be read");
-  return *sequence;
+  const auto checkpoints = read_checkpoints(impl_->store);
+  if (!checkpoints) return std::unexpected(checkpoints.error());
+  return checkpoint_of(*checkpoints, projection, version);
 }
 
 Result<std::vector<Interned>> EventLog::interned(std::uint8_t table) const {

@@ -85,13 +85,17 @@ class Importer {
 
   Status put_block(const bundle::BlockHead& block) {
     std::vector<Frame> frames;
+    std::map<std::uint16_t, std::vector<Sequence>> kinds;
     for (const Part& part : parts_) {
       const Sequence sequence = block.first + frames.size();
       frames.push_back({sequence, part.open, part.part, part.personal});
       auto place = index_(part.open);
       if (!place) return with_context("event " + std::to_string(sequence), place.error());
       put(Family::kStreams, stream_key(place->stream, place->version), number_key(sequence));
-      put(Family::kKinds, kind_key(place->kind, sequence), {});
+      kinds[place->kind].push_back(sequence);
+    }
+    for (const auto& [kind, sequences] : kinds) {
+      put(Family::kKinds, kind_key(kind, sequences.front()), kind_value(sequences));
     }
     if (frames.size() > kMaxBlockFrames) return fail("a block of more events than any log writes");
     const EncodedBlock encoded = encode_block(block.previous, frames, hasher_);

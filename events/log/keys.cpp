@@ -6,19 +6,8 @@
 namespace banger::log {
 namespace {
 
-// A row and a checkpoint of one projection differ in the byte after its name and version.
 constexpr char kRow = 'r';
-constexpr char kCheckpoint = 'c';
 constexpr std::string_view kInternedPrefix = "intern/";
-
-std::string projection_key(std::string_view projection, std::uint32_t version, char what) {
-  BANGER_ASSERT(!projection.empty() && projection.find('\0') == std::string_view::npos);
-  std::string key(projection);
-  key.push_back('\0');
-  put_be(key, version);
-  key.push_back(what);
-  return key;
-}
 
 void put_stream(std::string& out, StreamId stream) {
   put_be(out, static_cast<std::uint16_t>(stream.kind));
@@ -67,18 +56,38 @@ std::optional<StreamKey> parse_stream_key(std::string_view key) {
   return finished(reader) ? std::optional(StreamKey{stream, version}) : std::nullopt;
 }
 
-std::string kind_key(std::uint16_t kind, Sequence sequence) {
+std::string kind_prefix(std::uint16_t kind) {
   std::string key;
   put_be(key, kind);
-  put_be(key, sequence);
   return key;
 }
 
-std::optional<Sequence> parse_kind_key(std::string_view key) {
-  Reader reader(key);
-  reader.bytes(sizeof(std::uint16_t));
-  const auto sequence = reader.be<Sequence>();
-  return finished(reader) ? std::optional(sequence) : std::nullopt;
+std::string kind_key(std::uint16_t kind, Sequence first) {
+  std::string key = kind_prefix(kind);
+  put_be(key, first);
+  return key;
+}
+
+std::string kind_value(std::span<const Sequence> sequences) {
+  static_assert(kMaxBlockFrames <= UINT16_MAX);
+  std::string value;
+  for (const Sequence sequence : sequences.subspan(1)) {
+    put_be(value, static_cast<std::uint16_t>(sequence - sequences.front()));
+  }
+  return value;
+}
+
+std::optional<std::vector<Sequence>> parse_kind(std::string_view key, std::string_view value) {
+  Reader place(key);
+  place.bytes(sizeof(std::uint16_t));
+  const auto first = place.be<Sequence>();
+  std::vector<Sequence> sequences{first};
+  Reader others(value);
+  while (others.ok() && !others.rest().empty()) {
+    sequences.push_back(first + others.be<std::uint16_t>());
+  }
+  if (!finished(place) || !others.ok()) return std::nullopt;
+  return sequences;
 }
 
 std::string command_key(CommandId id) {
@@ -110,17 +119,35 @@ std::optional<CommandRecord> parse_command(std::string_view key, std::string_vie
 }
 
 std::string row_prefix(std::string_view projection, std::uint32_t version) {
-  return projection_key(projection, version, kRow);
+  BANGER_ASSERT(!projection.empty() && projection.find('\0') == std::string_view::npos);
+  std::string key(projection);
+  key.push_back('\0');
+  put_be(key, version);
+  key.push_back(kRow);
+  return key;
 }
 
-std::string checkpoint_key(std::string_view projection, std::uint32_t version) {
-  return projection_key(projection, version, kCheckpoint);
+std::string checkpoints_value(const Checkpoints& checkpoints) {
+  std::string value;
+  for (const auto& [projection, sequence] : checkpoints) {
+    const auto& [name, version] = projection;
+    put_be(value, static_cast<std::uint16_t>(name.size()));
+    value += name;
+    put_be(value, version);
+    put_be(value, sequence);
+  }
+  return value;
 }
 
-bool is_checkpoint_key(std::string_view key) {
-  const std::size_t name_end = key.find('\0');
-  const std::size_t what = name_end + 1 + sizeof(std::uint32_t);
-  return name_end != std::string_view::npos && what + 1 == key.size() && key[what] == kCheckpoint;
+std::optional<Checkpoints> parse_checkpoints(std::string_view value) {
+  Checkpoints checkpoints;
+  Reader reader(value);
+  while (reader.ok() && !reader.rest().empty()) {
+    const auto name = reader.bytes(reader.be<std::uint16_t>());
+    const auto version = reader.be<std::uint32_t>();
+    checkpoints[{std::string(name), version}] = reader.be<Sequence>();
+  }
+  return reader.ok() ? std::optional(std::move(checkpoints)) : std::nullopt;
 }
 
 std::string interned_prefix(std::uint8_t table) {

@@ -4,16 +4,20 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "events/ids.h"
 #include "events/log/event_log.h"
 
 namespace banger::log {
 
-inline constexpr std::uint32_t kLogFormat = 1;  // of keys and families; blocks carry their own
+inline constexpr std::uint32_t kLogFormat = 2;  // of keys and families; blocks carry their own
 inline constexpr std::string_view kMetaFormat = "format";
 inline constexpr std::string_view kMetaStore = "store";
 inline constexpr std::string_view kMetaMerged =
@@ -30,8 +34,13 @@ struct StreamKey {
 };
 [[nodiscard]] std::optional<StreamKey> parse_stream_key(std::string_view key);
 
-[[nodiscard]] std::string kind_key(std::uint16_t kind, Sequence sequence);
-[[nodiscard]] std::optional<Sequence> parse_kind_key(std::string_view key);
+// One entry names all events of a kind in one commit: its key the first, its value how far behind it
+// the others are. Entries of a kind never overlap.
+[[nodiscard]] std::string kind_prefix(std::uint16_t kind);
+[[nodiscard]] std::string kind_key(std::uint16_t kind, Sequence first);
+[[nodiscard]] std::string kind_value(std::span<const Sequence> sequences);
+[[nodiscard]] std::optional<std::vector<Sequence>> parse_kind(std::string_view key,
+                                                              std::string_view value);
 
 [[nodiscard]] std::string command_key(CommandId id);
 [[nodiscard]] std::string command_value(const CommandRecord& record);
@@ -39,8 +48,12 @@ struct StreamKey {
                                                          std::string_view value);
 
 [[nodiscard]] std::string row_prefix(std::string_view projection, std::uint32_t version);
-[[nodiscard]] std::string checkpoint_key(std::string_view projection, std::uint32_t version);
-[[nodiscard]] bool is_checkpoint_key(std::string_view key);
+// Checkpoints of all projections are one value, since every commit moves most of them. Sorts before
+// all rows.
+using Checkpoints = std::map<std::pair<std::string, std::uint32_t>, Sequence>;
+inline constexpr std::string_view kCheckpointsKey{"\0checkpoints", 12};
+[[nodiscard]] std::string checkpoints_value(const Checkpoints& checkpoints);
+[[nodiscard]] std::optional<Checkpoints> parse_checkpoints(std::string_view value);
 
 [[nodiscard]] std::string interned_prefix(std::uint8_t table);
 [[nodiscard]] std::string interned_key(std::uint8_t table, std::uint32_t id);

@@ -1,5 +1,7 @@
 #include "events/log/lookup.h"
 
+#include <ranges>
+
 #include "events/log/keys.h"
 #include "events/log/reader.h"
 
@@ -58,20 +60,52 @@ Result<StreamVersion> stream_version_at(const Store& store, StreamId stream, Seq
   return low;
 }
 
+namespace {
+
+// An entry of the kind index, or an Error; nothing where the iterator stands outside of the kind.
+Result<std::optional<std::vector<Sequence>>> kind_entry(const rocksdb::Iterator& it,
+                                                        std::string_view prefix) {
+  BANGER_TRY(check("read the log", it.status()));
+  if (!it.Valid() || !it.key().starts_with(prefix)) return std::nullopt;
+  auto entry = parse_kind(it.key().ToStringView(), it.value().ToStringView());
+  if (!entry) return fail("an entry of the kind index cannot be read");
+  return entry;
+}
+
+}  // namespace
+
+Result<std::vector<Sequence>> events_of_kind(const Store& store, std::uint16_t kind, Sequence from,
+                                             std::size_t limit) {
+  const std::string prefix = kind_prefix(kind);
+  std::vector<Sequence> found;
+  auto it = store.look(Family::kKinds);
+  it->SeekForPrev(kind_key(kind, from));  // an entry that begins before may reach to `from`
+  if (!it->Valid() || !it->key().starts_with(prefix)) it->Seek(prefix);
+  for (; found.size() < limit; it->Next()) {
+    const auto entry = kind_entry(*it, prefix);
+    if (!entry) return std::unexpected(entry.error());
+    if (!*entry) break;
+    for (const Sequence sequence : **entry) {
+      if (sequence >= from && found.size() < limit) found.push_back(sequence);
+    }
+  }
+  return found;
+}
+
 Result<std::vector<Sequence>> events_of_kind_before(const Store& store, std::uint16_t kind,
                                                     Sequence before, std::size_t limit) {
-  const std::string prefix = kind_key(kind, 0).substr(0, sizeof kind);
+  const std::string prefix = kind_prefix(kind);
   std::vector<Sequence> found;
   if (before == 0) return found;
   auto it = store.look(Family::kKinds);
-  for (it->SeekForPrev(kind_key(kind, before - 1)); it->Valid() && it->key().starts_with(prefix);
-       it->Prev()) {
-    if (found.size() == limit) break;
-    const auto sequence = parse_kind_key(it->key().ToStringView());
-    if (!sequence) return fail("an entry of the kind index cannot be read");
-    found.push_back(*sequence);
+  for (it->SeekForPrev(kind_key(kind, before - 1)); found.size() < limit; it->Prev()) {
+    const auto entry = kind_entry(*it, prefix);
+    if (!entry) return std::unexpected(entry.error());
+    if (!*entry) break;
+    for (const Sequence sequence : **entry | std::views::reverse) {
+      if (sequence < before && found.size() < limit) found.push_back(sequence);
+    }
   }
-  BANGER_TRY(check("read the log", it->status()));
   return found;
 }
 

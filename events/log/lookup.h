@@ -16,6 +16,8 @@ namespace banger::log {
                                   const EventLog::EventVisitor& visit);
 [[nodiscard]] Result<StreamVersion> stream_version_at(const Store& store, StreamId stream,
                                                       Sequence at);
+[[nodiscard]] Result<std::vector<Sequence>> events_of_kind(const Store& store, std::uint16_t kind,
+                                                           Sequence from, std::size_t limit);
 [[nodiscard]] Result<std::vector<Sequence>> events_of_kind_before(const Store& store,
                                                                   std::uint16_t kind,
                                                                   Sequence before,

@@ -14,7 +14,7 @@ Status check_format(const Store& store) {
   Reader reader(**value);
   const auto format = reader.be<std::uint32_t>();
   if (!reader.ok()) return fail("the log's format cannot be read");
-  if (format == kLogFormat) return {};
+  if (format >= 1 && format <= kLogFormat) return {};
   return fail("the log has format " + std::to_string(format) + ", and this program knows " +
               std::to_string(kLogFormat) + ": start a newer banger");
 }
@@ -112,6 +112,25 @@ Status check_anchor(const Store& store, const Identity& identity,
 
 Anchor anchor_of(const Identity& identity) {
   return {identity.store, identity.epoch.number, identity.head, identity.chain};
+}
+
+Result<Checkpoints> read_checkpoints(const Store& store, const rocksdb::Snapshot* at) {
+  rocksdb::ReadOptions options;
+  options.snapshot = at;
+  std::string value;
+  const rocksdb::Status got = store.db().Get(options, store.family(Family::kProjections),
+                                             std::string(kCheckpointsKey), &value);
+  if (got.IsNotFound()) return Checkpoints{};
+  BANGER_TRY(check("read the log", got));
+  auto checkpoints = parse_checkpoints(value);
+  if (!checkpoints) return fail("the projections' checkpoints cannot be read");
+  return *std::move(checkpoints);
+}
+
+Sequence checkpoint_of(const Checkpoints& checkpoints, std::string_view projection,
+                       std::uint32_t version) {
+  const auto found = checkpoints.find({std::string(projection), version});
+  return found == checkpoints.end() ? 0 : found->second;
 }
 
 Result<std::string> find_block(const Store& store, Sequence sequence) {

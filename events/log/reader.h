@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "events/log/event_log.h"
+#include "events/log/keys.h"
 #include "events/log/store.h"
 
 namespace banger::log {
@@ -26,6 +27,11 @@ struct Identity {
 [[nodiscard]] Anchor anchor_of(const Identity& identity);
 
 [[nodiscard]] Result<std::vector<Epoch>> read_epochs(const Store& store);
+[[nodiscard]] Result<Checkpoints> read_checkpoints(const Store& store,
+                                                   const rocksdb::Snapshot* at = nullptr);
+// 0 where the projection has none.
+[[nodiscard]] Sequence checkpoint_of(const Checkpoints& checkpoints, std::string_view projection,
+                                     std::uint32_t version);
 // The bytes of the block that holds `sequence`, which the store must have.
 [[nodiscard]] Result<std::string> find_block(const Store& store, Sequence sequence);
 // 0 for a stream without events.

@@ -2,6 +2,7 @@
 
 #include "events/log/keys.h"
 #include "events/log/lookup.h"
+#include "events/log/reader.h"
 
 namespace banger::log {
 namespace {
@@ -23,14 +24,9 @@ class Snapshot final : public RowSnapshot {
   }
 
   Result<Sequence> checkpoint(std::string_view projection, std::uint32_t version) const override {
-    std::string value;
-    const rocksdb::Status got = store_.db().Get(options_, store_.family(Family::kProjections),
-                                                checkpoint_key(projection, version), &value);
-    if (got.IsNotFound()) return Sequence{0};
-    BANGER_TRY(check("read the log", got));
-    const auto sequence = parse_number(value);
-    if (!sequence) return fail("the checkpoint of " + std::string(projection) + " cannot be read");
-    return *sequence;
+    const auto checkpoints = read_checkpoints(store_, snapshot_);
+    if (!checkpoints) return std::unexpected(checkpoints.error());
+    return checkpoint_of(*checkpoints, projection, version);
   }
 
  private:

@@ -41,7 +41,7 @@ rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions family_options() {
+rocksdb::ColumnFamilyOptions family_options(std::string_view name) {
   rocksdb::ColumnFamilyOptions options;
   options.compression = rocksdb::kLZ4Compression;
   options.bottommost_compression = rocksdb::kZSTD;  // what is old is read seldom
@@ -49,6 +49,10 @@ rocksdb::ColumnFamilyOptions family_options() {
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  if (name == "cmd") {  // every command's id is looked for, and nearly always in vain
+    options.memtable_prefix_bloom_size_ratio = 0.05;
+    options.memtable_whole_key_filtering = true;
+  }
   return options;
 }
 
@@ -57,8 +61,8 @@ rocksdb::ColumnFamilyOptions family_options() {
 Result<Store> Store::open(const std::filesystem::path& path, StoreMode mode, rocksdb::Env* env) {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   families.reserve(kFamilies + 1);
-  for (const char* name : kNames) families.emplace_back(name, family_options());
-  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options());
+  for (const char* name : kNames) families.emplace_back(name, family_options(name));
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options({}));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::DBOptions options = db_options(mode, env);

@@ -143,7 +143,10 @@ class Walk {
     Coverage coverage("kind index", report_.head);
     auto it = scan(Family::kKinds);
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
-      coverage.see(parse_kind_key(it->key().ToStringView()).value_or(0), report_);
+      const auto entry = parse_kind(it->key().ToStringView(), it->value().ToStringView());
+      for (const Sequence sequence : entry.value_or(std::vector<Sequence>{0})) {
+        coverage.see(sequence, report_);
+      }
     }
     note(check("kind index", it->status()), "kind index");
     coverage.finish(report_);
@@ -165,17 +168,12 @@ class Walk {
   }
 
   void walk_checkpoints() {
-    auto it = scan(Family::kProjections);
-    for (it->SeekToFirst(); it->Valid(); it->Next()) {
-      const std::string_view key = it->key().ToStringView();
-      if (!is_checkpoint_key(key)) continue;
-      const auto sequence = parse_number(it->value().ToStringView());
-      if (!sequence || *sequence > report_.head) {
-        report_.problem("projection " + std::string(key.substr(0, key.find('\0'))) +
-                        ": its checkpoint is not in the log");
-      }
+    const auto checkpoints = read_checkpoints(store_, snapshot_);
+    if (!checkpoints) return report_.problem(checkpoints.error().message);
+    for (const auto& [projection, sequence] : *checkpoints) {
+      if (sequence <= report_.head) continue;
+      report_.problem("projection " + projection.first + ": its checkpoint is not in the log");
     }
-    note(check("projections", it->status()), "projections");
   }
 
   void check_files() {

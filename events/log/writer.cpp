@@ -1,6 +1,7 @@
 #include "events/log/writer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,8 @@ namespace banger::log {
 namespace {
 
 constexpr std::size_t kMaxKnownVersions = 65'536;
+// A fifth of a quick disk's sync.
+constexpr std::chrono::microseconds kGather{50};
 
 std::size_t block_bytes(const AppendRequest& request) {
   std::size_t bytes = 0;
@@ -39,11 +42,12 @@ Frame frame_of(const EncodedEvent& event) {
 }  // namespace
 
 Writer::Writer(const Store& store, const Identity& identity, Merger merger,
-               std::size_t max_requests, Hooks hooks)
+               Checkpoints checkpoints, std::size_t max_requests, Hooks hooks)
     : store_(store),
       max_requests_(max_requests),
       hooks_(std::move(hooks)),
       merger_(std::move(merger)),
+      checkpoints_(std::move(checkpoints)),
       next_sequence_(identity.head + 1),
       durable_(identity),
       thread_([this] { run(); }) {}
@@ -67,6 +71,7 @@ Ticket Writer::append(AppendRequest request) {
   }
   queued_bytes_ += bytes;
   queue_.push_back(std::move(request));
+  queued_.store(queue_.size(), std::memory_order_relaxed);
   changed_.notify_one();
   return ++last_ticket_;
 }
@@ -121,10 +126,12 @@ void Writer::run() {
       lock.lock();
       continue;
     }
+    gather(lock);
     changed_.wait(lock, [this] { return stopping_ || failure_ || !queue_.empty(); });
     if (failure_ || queue_.empty()) return;
     Group group = take_group();
     in_flight_ = group.requests.size();
+    last_group_ = group.requests.size();
     lock.unlock();
     Result<Identity> next = commit(group);
     if (!next) return fail_stop(std::move(next).error());
@@ -138,6 +145,17 @@ void Writer::run() {
     mergeable = merge(next->head);  // so that it keeps up with a queue that is never empty, too
     lock.lock();
   }
+}
+
+void Writer::gather(std::unique_lock<std::mutex>& lock) {
+  const auto company = [this] {
+    return queued_.load(std::memory_order_relaxed) >= std::max<std::size_t>(last_group_, 1);
+  };
+  if (stopping_ || failure_ || company()) return;
+  lock.unlock();
+  const auto until = std::chrono::steady_clock::now() + kGather;
+  while (!company() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  lock.lock();
 }
 
 bool Writer::merge(Sequence head) {
@@ -163,6 +181,7 @@ Writer::Group Writer::take_group() {
     queue_.pop_front();
   }
   BANGER_ASSERT(!group.requests.empty());
+  queued_.store(queue_.size(), std::memory_order_relaxed);
   group.last_ticket = last_ticket_ - queue_.size();
   return group;
 }
@@ -188,6 +207,7 @@ Result<Identity> Writer::commit(const Group& group) {
 
 Status Writer::put_events(const Group& group, Identity& next, Changes& changes) {
   std::vector<Frame> frames;
+  std::map<std::uint16_t, std::vector<Sequence>> kinds;
   if (versions_.size() > kMaxKnownVersions) versions_.clear();
   for (const AppendRequest& request : group.requests) {
     for (const EncodedEvent& event : request.events) {
@@ -195,10 +215,13 @@ Status Writer::put_events(const Group& group, Identity& next, Changes& changes) 
       frames.push_back(frame_of(event));
       changes.put(Family::kStreams, stream_key(event.stream, event.stream_version),
                   number_key(event.sequence));
-      changes.put(Family::kKinds, kind_key(event.kind, event.sequence), {});
+      kinds[event.kind].push_back(event.sequence);
     }
   }
   if (frames.empty()) return {};
+  for (const auto& [kind, sequences] : kinds) {
+    changes.put(Family::kKinds, kind_key(kind, sequences.front()), kind_value(sequences));
+  }
   BANGER_ASSERT(frames.front().sequence == next.head + 1);
   const EncodedBlock block = encode_block(next.chain, frames, hasher_);
   changes.put(Family::kBlocks, number_key(frames.front().sequence), block.bytes);
@@ -259,8 +282,8 @@ Status Writer::put_erasures(const Group& group, Changes& changes) {
   return {};
 }
 
-void Writer::put_rows(const Group& group, Changes& changes) const {
-  std::map<std::string, Sequence> checkpoints;
+void Writer::put_rows(const Group& group, Changes& changes) {
+  bool moved = false;
   Sequence last = durable_.head;
   for (const AppendRequest& request : group.requests) {
     if (!request.events.empty()) last = request.events.back().sequence;
@@ -272,12 +295,12 @@ void Writer::put_rows(const Group& group, Changes& changes) const {
         changes.erase(Family::kProjections, std::move(key));
       }
     }
-    for (const auto& [projection, version] : request.checkpoints_for) {
-      checkpoints[checkpoint_key(projection, version)] = last;
-    }
+    for (const auto& projection : request.checkpoints_for) checkpoints_[projection] = last;
+    moved = moved || !request.checkpoints_for.empty();
   }
-  for (const auto& [key, sequence] : checkpoints) {
-    changes.put(Family::kProjections, key, number_key(sequence));
+  if (moved) {
+    changes.put(Family::kProjections, std::string(kCheckpointsKey),
+                checkpoints_value(checkpoints_));
   }
 }
 

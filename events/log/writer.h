@@ -3,6 +3,7 @@
 // wrong becomes history. After a failed write it takes nothing any more; it never tries again.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -12,6 +13,7 @@
 
 #include "events/log/changes.h"
 #include "events/log/event_log.h"
+#include "events/log/keys.h"
 #include "events/log/merger.h"
 #include "events/log/reader.h"
 
@@ -26,8 +28,8 @@ class Writer {
     std::function<void(Error)> on_damage;
   };
 
-  Writer(const Store& store, const Identity& identity, Merger merger, std::size_t max_requests,
-         Hooks hooks);
+  Writer(const Store& store, const Identity& identity, Merger merger, Checkpoints checkpoints,
+         std::size_t max_requests, Hooks hooks);
   ~Writer();
 
   Ticket append(AppendRequest request);
@@ -48,6 +50,9 @@ class Writer {
 
   void run();
   [[nodiscard]] Group take_group();  // with mutex_ held
+  // Gives those whose requests have just become durable a moment for their next ones, so that one sync
+  // serves them all again and a lone client's next request finds this thread awake. `lock` holds mutex_.
+  void gather(std::unique_lock<std::mutex>& lock);
   // Between commits. False: there is nothing to merge.
   [[nodiscard]] bool merge(Sequence head);
   [[nodiscard]] Result<Identity> commit(const Group& group);
@@ -56,18 +61,21 @@ class Writer {
   [[nodiscard]] Status put_command(const CommandRecord& record, Changes& changes);
   [[nodiscard]] Status put_interned(const Interned& interned, Changes& changes);
   [[nodiscard]] Status put_erasures(const Group& group, Changes& changes);
-  void put_rows(const Group& group, Changes& changes) const;
+  void put_rows(const Group& group, Changes& changes);
 
   const Store& store_;
   const std::size_t max_requests_;  // of one commit
   const Hooks hooks_;
   Hasher hasher_;
   std::optional<Merger> merger_;                // none once it met damage
+  Checkpoints checkpoints_;
   std::map<StreamId, StreamVersion> versions_;  // last ones of streams lately written
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<AppendRequest> queue_;
+  std::atomic<std::size_t> queued_ = 0;  // queue_.size(), for whoever does not hold mutex_
+  std::size_t last_group_ = 0;           // of requests; the writer's thread's own
   std::size_t queued_bytes_ = 0;
   std::size_t in_flight_ = 0;
   Ticket last_ticket_ = 0;

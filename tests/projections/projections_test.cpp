@@ -184,7 +184,6 @@ TEST_CASE("what was deleted is still found by its name, with where its events ar
   CHECK(row->name == "web");
   CHECK(row->first_sequence == 4);
   CHECK(row->last_sequence == world.fleet.last);
-  CHECK(row->events == 7);
   CHECK(row->deleted_at_ns == world.now_ns);
   CHECK(parse_history_row(rows.at(row_key(kHostStream)))->name == "host");
   CHECK(parse_history_row(rows.at(row_key(stream_of(kTiny))))->deleted_at_ns == 0);

@@ -42,7 +42,7 @@ std::string_view name_of(Role role) {
   return "outcome";
 }
 
-std::string heading(const HistoryRow& row, std::int64_t now) {
+std::string heading(const HistoryRow& row, std::size_t events, std::int64_t now) {
   std::string text = "VM " + escape(row.name) + " (" + to_hex(row.stream.id) + "), created " +
                      age(row.created_at_ns, now) + " ago";
   if (row.deleted_at_ns != 0) {
@@ -50,7 +50,7 @@ std::string heading(const HistoryRow& row, std::int64_t now) {
     if (const std::string lived = span(row.deleted_at_ns - row.created_at_ns); !lived.empty())
       text += " after " + lived;
   }
-  return text + "; " + std::to_string(row.events) + " events\n\n";
+  return text + "; " + std::to_string(events) + " events\n\n";
 }
 
 Answer<int> history(Context& context, const std::string& vm) {
@@ -78,7 +78,7 @@ Answer<int> history(Context& context, const std::string& vm) {
     }
   }
   return printed(context.json() ? dump(array) + "\n"
-                                : heading(*row, now) + table.text(stdout_look()));
+                                : heading(*row, records->size(), now) + table.text(stdout_look()));
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ TEST_CASE("verify finds an index that does not fit the events") {
   }
   SECTION("kind entry missing") {
     tamper(dir.log(), Family::kKinds, kind_key(2, 1), std::nullopt);
-    REQUIRE(problem_of(dir.log()) == "kind index lacks events: 1");
+    REQUIRE(problem_of(dir.log()) == "kind index lacks events: 4");  // of one commit: 1, 4, 7, 10
   }
   SECTION("kind entry beyond the log") {
     tamper(dir.log(), Family::kKinds, kind_key(2, 51), "");
@@ -89,9 +89,44 @@ TEST_CASE("verify finds an index that does not fit the events") {
     REQUIRE_THAT(problem_of(dir.log()), Catch::Contains("its events are not there"));
   }
   SECTION("checkpoint beyond the log") {
-    tamper(dir.log(), Family::kProjections, checkpoint_key("fleet", 1), number_key(51));
+    tamper(dir.log(), Family::kProjections, std::string(kCheckpointsKey),
+           checkpoints_value({{{"fleet", 1}, 51}}));
     REQUIRE_THAT(problem_of(dir.log()), Catch::Contains("projection fleet"));
   }
+}
+
+// Format 1 had a key for each event in the kind index, and one for each projection's checkpoint.
+TEST_CASE("a log of format 1 is raised to this format, once it is opened for writing") {
+  const TempDir dir;
+  {
+    OpenLog open(dir.log());
+    for (Sequence first = 1; first <= 7; ++first) open.commit(make_request(first, 1));
+  }
+  const auto open_store = [&] { return Store::open(dir.log().db(), StoreMode::kWrite); };
+  const std::string old_checkpoint("fleet\0\0\0\0\1c", 11);
+  {
+    auto store = open_store();
+    REQUIRE(store);
+    rocksdb::WriteBatch batch = make_batch();
+    rocksdb::ColumnFamilyHandle* rows = store->family(Family::kProjections);
+    REQUIRE(batch.Delete(rows, std::string(kCheckpointsKey)).ok());
+    REQUIRE(batch.Put(rows, old_checkpoint, number_key(7)).ok());
+    REQUIRE(batch.Put(store->family(Family::kMeta), kMetaFormat, std::string("\0\0\0\1", 4)).ok());
+    REQUIRE(store->write(batch));
+  }
+  {
+    OpenLog open(dir.log());
+    REQUIRE(*open.log->checkpoint("fleet", 1) == 0);  // its rows are folded anew
+    REQUIRE(**open.log->row("fleet", 1, "last") == "7");
+    open.commit(make_request(8, 5));
+    REQUIRE(*open.log->checkpoint("fleet", 1) == 12);
+    REQUIRE(*open.log->events_of_kind(1, 1, 9) == std::vector<Sequence>{3, 6, 9, 12});
+    REQUIRE(*open.log->events_of_kind_before(1, 12, 9) == std::vector<Sequence>{9, 6, 3});
+  }
+  auto store = open_store();
+  REQUIRE(store);
+  REQUIRE_FALSE(*store->get(Family::kProjections, old_checkpoint));
+  REQUIRE(**store->get(Family::kMeta, kMetaFormat) == std::string("\0\0\0\2", 4));
 }
 
 TEST_CASE("verify finds an event that was changed, left out or put in, however well it was done") {
