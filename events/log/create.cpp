@@ -4,7 +4,6 @@
 
 #include <cerrno>
 
-#include "events/log/bytes.h"
 #include "events/log/keys.h"
 
 namespace banger::log {
@@ -49,9 +48,7 @@ Status create_store(const LogPaths& paths, const std::optional<StoreId>& id, Anc
 }
 
 Status begin_store(const Store& store, StoreId id, const Epoch& epoch) {
-  std::string format;
-  put_be(format, kLogFormat);
-  BANGER_TRY(put_meta(store, kMetaFormat, format));
+  BANGER_TRY(put_meta(store, kMetaFormat, format_value(kLogFormat)));
   BANGER_TRY(put_meta(store, kMetaStore, store_id_value(id)));
   return begin_epoch(store, epoch);
 }

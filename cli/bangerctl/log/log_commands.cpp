@@ -16,13 +16,6 @@
 namespace banger::ctl {
 namespace {
 
-Answer<int> tell(Context& context, const Json& json, const std::vector<std::pair<std::string, std::string>>& fields,
-                 int exit = kOk) {
-  const auto done = print(context.json() ? dump(json) + "\n" : describe(fields));
-  if (!done) return std::unexpected(done.error());
-  return exit;
-}
-
 // Chain, anchor and indexes, then the projections.
 Answer<int> verify(Context& context) {
   auto answer = context.session().call(
@@ -133,6 +126,7 @@ void add_log_verbs(const Verbs& verbs) {
   verb->add_option("--vm", *vm, "Name, id or prefix; it may be deleted")->required();
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [vm](Context& context) { return erase(context, *vm); });
+  add_archive_verbs(verbs, *noun);
 }
 
 }  // namespace banger::ctl
