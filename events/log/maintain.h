@@ -42,6 +42,7 @@ struct LogStat {
   std::optional<Anchor> anchor;
   std::vector<ArchiveState> archives;
   std::uint64_t database_bytes = 0;
+  std::uint64_t block_bytes = 0;  // of those, in tables: what archiving can take out
   std::uint64_t wal_bytes = 0;  // of those; to be replayed at the next open
   bool ballast = false;
 };
