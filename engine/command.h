@@ -145,6 +145,10 @@ struct ReportProjectionDrift {
 struct ReportErased {
   PersonalErased erased;
 };
+// What leaves the log's store is in the log's request, too.
+struct ReportArchived {
+  LogArchived archived;
+};
 struct ReportDrift {
   std::optional<VmId> vm;  // in whose stream, where the log has such a VM
   DriftCorrected finding;
@@ -154,7 +158,8 @@ using Ask = std::variant<CreateVm, StartVm, StopVm, RestartVm, DeleteVm, SetVm, 
                          MakeImage, DeleteImage, ReportSpawned, ReportSpawnFailed, ReportPortBusy,
                          ReportReady, ReportDeadline, ReportGone, ReportTornDown, ReportTearDownFailed,
                          ReportImageMade, ReportImageFailed, ReportImageRemoved, ReportHost,
-                         ReportDaemonStopped, ReportProjectionDrift, ReportErased, ReportDrift>;
+                         ReportDaemonStopped, ReportProjectionDrift, ReportErased, ReportArchived,
+                         ReportDrift>;
 
 struct Command {
   CommandId id;  // whoever asks chooses it; asking again with it has no second effect

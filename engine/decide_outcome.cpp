@@ -164,6 +164,10 @@ Decided decide_on(const Asked&, const ReportErased& report) {
   return Decision{kHostStream, {{kHostStream, report.erased}}};
 }
 
+Decided decide_on(const Asked&, const ReportArchived& report) {
+  return Decision{kHostStream, {{kHostStream, report.archived}}};
+}
+
 Decided decide_on(const Asked& asked, const ReportDrift& report) {
   if (report.vm && asked.fleet.vm(*report.vm)) {
     return outcome(*asked.fleet.vm(*report.vm), report.finding);

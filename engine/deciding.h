@@ -44,6 +44,7 @@ struct Asked {
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportDaemonStopped& report);
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportProjectionDrift& report);
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportErased& report);
+[[nodiscard]] Decided decide_on(const Asked& asked, const ReportArchived& report);
 [[nodiscard]] Decided decide_on(const Asked& asked, const ReportDrift& report);
 
 // The refusal of everything about a stream that stopped at an event that did not fit.

@@ -255,7 +255,7 @@ Misfit fold_host(Fleet& fleet, const Envelope& envelope, const Event& event) {
   } else if (const auto* epoch = std::get_if<LogEpochBegan>(&event)) {
     fleet.host.log_epoch = epoch->number;
   } else if (!std::holds_alternative<DaemonStopped>(event) && !std::holds_alternative<ProjectionDrifted>(event) &&
-             !std::holds_alternative<PersonalErased>(event)) {
+             !std::holds_alternative<PersonalErased>(event) && !std::holds_alternative<LogArchived>(event)) {
     return "it does not belong in the host's stream";
   }
   fleet.host.version = envelope.version;

@@ -142,6 +142,14 @@ void write_payload(Payload::Builder out, const Event& event) {
             to.setName(as_text(e.name));
             to.setEvents(e.events);
           },
+          [&](const LogArchived& e) {
+            auto to = out.initLogArchived();
+            to.setFirst(e.first);
+            to.setLast(e.last);
+            to.setFile(as_text(e.file));
+            to.setBytes(e.bytes);
+            to.setDigest(data_of(e.digest));
+          },
       },
       event);
 }
@@ -286,6 +294,12 @@ Result<Event> read_payload(Payload::Reader in, std::uint16_t version) {
     case Payload::PERSONAL_ERASED: {
       auto e = in.getPersonalErased();
       return PersonalErased{VmId{e.getVm()}, text_of(e.getName()), e.getEvents()};
+    }
+    case Payload::LOG_ARCHIVED: {
+      auto e = in.getLogArchived();
+      auto digest = read_digest(e.getDigest());
+      if (!digest) return std::unexpected(digest.error());
+      return LogArchived{e.getFirst(), e.getLast(), text_of(e.getFile()), e.getBytes(), *digest};
     }
   }
   return fail("its kind is not known here: the log was written by a newer banger; run that version");

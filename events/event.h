@@ -323,6 +323,21 @@ struct PersonalErased {
   }
 };
 
+// The log's oldest events left the database for a file. They can still be read while that is where it was put.
+struct LogArchived {
+  BANGER_EVENT(LogArchived, 102, "log_archived");
+  Sequence first = 0;
+  Sequence last = 0;
+  std::string file;  // its name, in the log's archive directory
+  std::uint64_t bytes = 0;
+  Digest digest{};
+  static constexpr auto fields() {
+    return std::tuple{field("first", &LogArchived::first), field("last", &LogArchived::last),
+                      field("file", &LogArchived::file), field("bytes", &LogArchived::bytes),
+                      field("digest", &LogArchived::digest)};
+  }
+};
+
 #undef BANGER_EVENT
 
 using Event =
@@ -330,7 +345,8 @@ using Event =
                  VmReady, VmReadyMissed, VmStartFailed, VmStopped, VmDied, VmHostRebooted, VmDeleted,
                  VmPortReassigned, VmTearDownStalled, DriftCorrected, ExecStarted, ExecFinished,
                  ImageRequested, ImageReady, ImageFailed, ImageDeleteRequested, ImageDeleted, HostBooted,
-                 DaemonStarted, DaemonStopped, LogEpochBegan, ProjectionDrifted, PersonalErased>;
+                 DaemonStarted, DaemonStopped, LogEpochBegan, ProjectionDrifted, PersonalErased,
+                 LogArchived>;
 
 [[nodiscard]] inline std::uint16_t kind_of(const Event& event) {
   return std::visit([](const auto& each) { return each.kKind; }, event);

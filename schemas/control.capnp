@@ -259,6 +259,27 @@ interface LogCare {
   backup @4 (directory :Text) -> (reply :Reply, sequence :UInt64);
   # Cuts out what was typed by people about one VM, which may be deleted.
   erase @5 (vmId :UInt64, name :Text) -> (reply :Reply, events :UInt64, sequence :UInt64);
+  # Puts the log's oldest events, before an event or a time, into a file beside the database. `dryRun` only says
+  # what it would do.
+  archive @6 (before :Point, dryRun :Bool, progress :ProgressSink) -> (reply :Reply, archived :Archived);
+  # Those that there are, oldest first.
+  archives @7 () -> (archives :List(ArchiveState));
+}
+struct Archived {
+  first @0 :UInt64;      # 0: there is nothing to archive
+  last @1 :UInt64;
+  blockBytes @2 :UInt64;
+  file @3 :Text;         # of a dry run none of these three
+  fileBytes @4 :UInt64;
+  sequence @5 :UInt64;   # of the record
+}
+struct ArchiveState {
+  first @0 :UInt64;
+  last @1 :UInt64;
+  bytes @2 :UInt64;
+  digest @3 :Data;
+  file @4 :Text;
+  problem @5 :Text;  # why it cannot be read; empty: it can
 }
 struct CheckReport {
   sequence @0 :UInt64;  # everything up to here was folded

@@ -52,6 +52,7 @@ struct Event {
     logEpochBegan @39 :LogEpochBegan;
     projectionDrifted @40 :ProjectionDrifted;
     personalErased @41 :PersonalErased;
+    logArchived @42 :LogArchived;
   }
 }
 
@@ -208,4 +209,12 @@ struct PersonalErased {
   vm @0 :UInt64;
   name @1 :Text;
   events @2 :UInt64;
+}
+
+struct LogArchived {
+  first @0 :UInt64;
+  last @1 :UInt64;
+  file @2 :Text;
+  bytes @3 :UInt64;
+  digest @4 :Data;  # SHA-256 of the file, 32 bytes
 }

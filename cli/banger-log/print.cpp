@@ -23,6 +23,15 @@ Json to_json(const Epoch& epoch) {
           {"anchored", epoch.anchored}};
 }
 
+Json to_json(const ArchiveState& archive) {
+  return {{"first", archive.record.first},
+          {"last", archive.record.last},
+          {"file", archive.name},
+          {"bytes", archive.record.bytes},
+          {"digest", to_hex(archive.record.digest)},
+          {"problem", archive.problem.empty() ? Json(nullptr) : Json(archive.problem)}};
+}
+
 // An error's text may hold bytes of a damaged file: never let them break the output.
 void print_json(const Json& json) {
   std::puts(json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
@@ -66,6 +75,8 @@ void print_report(const VerifyReport& report, Output output) {
                        {"streams", report.streams},
                        {"commands", report.commands},
                        {"bytes", report.bytes},
+                       {"archives", report.archives},
+                       {"missing_archives", report.missing_archives},
                        {"problems", report.problems}});
   }
   print_field("store", report.store.hex());
@@ -79,6 +90,7 @@ void print_report(const VerifyReport& report, Output output) {
   print_field("streams", report.streams);
   print_field("commands", report.commands);
   print_field("bytes", report.bytes);
+  if (report.archives > 0) print_field("archives", report.archives);
   for (const std::string& problem : report.problems) print_field("problem", problem);
   print_field("result", report.ok() ? "sound" : "damaged");
 }
@@ -87,12 +99,16 @@ void print_stat(const LogStat& stat, Output output) {
   if (output == Output::kJson) {
     Json epochs = Json::array();
     for (const Epoch& epoch : stat.epochs) epochs.push_back(to_json(epoch));
+    Json archives = Json::array();
+    for (const ArchiveState& archive : stat.archives) archives.push_back(to_json(archive));
     return print_json({{"store", stat.store.hex()},
                        {"head", stat.head.sequence},
                        {"chain", to_hex(stat.head.chain)},
                        {"anchor", to_json(stat.anchor)},
                        {"epochs", epochs},
+                       {"archives", archives},
                        {"database_bytes", stat.database_bytes},
+                       {"block_bytes", stat.block_bytes},
                        {"wal_bytes", stat.wal_bytes},
                        {"ballast", stat.ballast}});
   }
@@ -101,7 +117,12 @@ void print_stat(const LogStat& stat, Output output) {
   print_field("chain", to_hex(stat.head.chain));
   print_field("anchor", describe(stat.anchor));
   for (const Epoch& epoch : stat.epochs) print_field("epoch", describe(epoch));
+  for (const ArchiveState& archive : stat.archives) {
+    print_field("archive", archive.name + ", " + std::to_string(archive.record.bytes) + " bytes");
+    if (!archive.problem.empty()) print_field("problem", archive.problem);
+  }
   print_field("database bytes", stat.database_bytes);
+  print_field("block bytes", stat.block_bytes);
   print_field("wal bytes", stat.wal_bytes);
   print_field("ballast", stat.ballast ? "held" : "none");
 }

@@ -3,6 +3,7 @@
 
 #include "cli/bangerctl/event_reader.h"
 #include "cli/bangerctl/events_verbs.h"
+#include "cli/bangerctl/log/care_calls.h"
 #include "cli/bangerctl/rows.h"
 #include "cli/bangerctl/table.h"
 #include "cli/bangerctl/terminal.h"
@@ -131,22 +132,10 @@ Answer<int> replay(Context& context) {
                 "again in a quieter moment");
 }
 
-class VerifyProgress final : public schema::ProgressSink::Server {
- public:
-  kj::Promise<void> report(ReportContext context) override {
-    const auto params = context.getParams();
-    progress_.show("verify", "events", params.getDone(), params.getTotal());
-    return kj::READY_NOW;
-  }
-
- private:
-  Progress progress_;
-};
-
 Answer<int> verify(Context& context) {
   auto answer = context.session().call([](schema::Control::Client control) {
     auto request = control.verifyRequest();
-    request.setProgress(kj::heap<VerifyProgress>());
+    request.setProgress(shown_progress("verify"));
     return request.send();
   });
   if (!answer) return std::unexpected(answer.error());

@@ -65,6 +65,16 @@ std::string event_line(const EventRecord& record, std::string_view name) {
                   actor_label(envelope.actor), event_details(record.event)});
 }
 
+std::string gap_text(bool json, Sequence from, Sequence to, const std::string& cursor) {
+  if (!json) {
+    return "(events " + std::to_string(from) + " to " + std::to_string(to) +
+           " cannot be read: see `bangerctl log stat`)";
+  }
+  Json gap{{"gap", {{"from", from}, {"to", to}}}};
+  if (!cursor.empty()) gap["cursor"] = cursor;
+  return dump(gap);
+}
+
 void add_event_verbs(const Verbs& verbs) {
   CLI::App* noun =
       add_verb(verbs.app, "events", "The log of everything that was asked and what came of it");

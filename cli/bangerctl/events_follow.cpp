@@ -129,12 +129,7 @@ Answer<void> Follower::check_place() {
 
 Answer<void> Follower::print_gap(Sequence to) {
   const Sequence from = std::exchange(at_.next, to + 1);
-  if (context_.json()) {
-    return print(dump(Json{{"gap", {{"from", from}, {"to", to}}}, {"cursor", written(at_)}}) +
-                 "\n");
-  }
-  return print("(events " + std::to_string(from) + " to " + std::to_string(to) +
-               " are not kept here any more)\n");
+  return print(gap_text(context_.json(), from, to, written(at_)) + "\n");
 }
 
 // From where we are, on whatever connection there is then: no gap, and nothing twice.

@@ -14,5 +14,7 @@ void add_verify_verb(const Verbs& verbs, CLI::App& events);
 // beforehand. The header is the first line.
 [[nodiscard]] std::string event_header();
 [[nodiscard]] std::string event_line(const EventRecord& record, std::string_view name);
+// In the place of events that cannot be read. `cursor`: where a follower goes on.
+[[nodiscard]] std::string gap_text(bool json, Sequence from, Sequence to, const std::string& cursor = {});
 
 }  // namespace banger::ctl

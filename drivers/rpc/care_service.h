@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,12 @@
 #include "events/result.h"
 
 namespace banger::rpc {
+
+// A moment in the log: neither is the present.
+struct Point {
+  std::optional<Sequence> sequence;
+  std::optional<std::int64_t> time_ns;
+};
 
 struct LogHead {
   std::string store_id;
@@ -49,6 +56,26 @@ struct Erased {
   std::uint64_t events = 0;
   Sequence sequence = 0;  // of the record
 };
+// A `first` of 0: there is nothing to archive. Of a dry run the last three are not there.
+struct Archived {
+  Sequence first = 0, last = 0;
+  std::uint64_t block_bytes = 0;
+  std::string file;
+  std::uint64_t file_bytes = 0;
+  Sequence sequence = 0;  // of the record
+};
+struct ArchiveState {
+  Sequence first = 0, last = 0;
+  std::uint64_t bytes = 0;
+  Digest digest{};
+  std::string file;
+  std::string problem;  // why it cannot be read; empty: it can
+};
+struct ArchiveAsked {
+  Point before;
+  bool dry_run = false;
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // on the loop's thread
+};
 template <class T>
 using Care = std::expected<T, Rejection>;
 
@@ -68,6 +95,10 @@ class CareService {
                       std::function<void(Care<Sequence>)> answer) = 0;
   virtual void erase(std::uint32_t caller_uid, std::string_view client, VmId vm, std::string_view name,
                      std::function<void(Care<Erased>)> answer) = 0;
+  virtual void archive(std::uint32_t caller_uid, std::string_view client, ArchiveAsked asked,
+                       std::function<void(Care<Archived>)> answer) = 0;
+  // Looks at each archive's file.
+  virtual void archives(std::function<void(std::vector<ArchiveState>)> answer) = 0;
 };
 
 }  // namespace banger::rpc

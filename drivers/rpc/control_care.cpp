@@ -1,5 +1,6 @@
 #include "drivers/rpc/control_care.h"
 
+#include "drivers/rpc/control_past.h"
 #include "drivers/rpc/control_results.h"
 #include "drivers/rpc/promise.h"
 #include "events/codec_values.h"
@@ -148,6 +149,56 @@ class LogCareServer final : public schema::LogCare::Server {
             call.getResults().initReply().initAccepted();
             call.getResults().setEvents(erased->events);
             call.getResults().setSequence(erased->sequence);
+          })
+          .attach(session_->client.keep_alive());
+    });
+  }
+
+  kj::Promise<void> archive(ArchiveContext context) override {
+    return guarded(context, [this](ArchiveContext call) -> kj::Promise<void> {
+      auto slot = take_long_work();
+      auto progress = make_progress(call.getParams().getProgress());
+      const Caller caller = session_->caller();
+      ArchiveAsked asked{read_point(call.getParams().getBefore()), call.getParams().getDryRun(),
+                         [weak = std::weak_ptr(progress)](std::uint64_t done, std::uint64_t total) {
+                           if (const auto alive = weak.lock()) alive->report(done, total);
+                         }};
+      call.releaseParams();  // they hold the sink, too
+      auto pending = make_pending<Care<Archived>>();
+      care_.archive(caller.peer.uid, caller.client, std::move(asked), giving(pending.fulfiller, slot));
+      return pending.promise
+          .then([call](Care<Archived> archived) mutable {
+            if (!archived) return refuse(call.getResults().initReply(), archived.error());
+            call.getResults().initReply().initAccepted();
+            auto out = call.getResults().initArchived();
+            out.setFirst(archived->first);
+            out.setLast(archived->last);
+            out.setBlockBytes(archived->block_bytes);
+            out.setFile(archived->file);
+            out.setFileBytes(archived->file_bytes);
+            out.setSequence(archived->sequence);
+          })
+          .attach(std::move(progress), session_->client.keep_alive());
+    });
+  }
+
+  kj::Promise<void> archives(ArchivesContext context) override {
+    return guarded(context, [this](ArchivesContext call) -> kj::Promise<void> {
+      auto pending = make_pending<std::vector<ArchiveState>>();
+      care_.archives([fulfiller = pending.fulfiller](std::vector<ArchiveState> all) {
+        fulfiller.fulfill(std::move(all));
+      });
+      return pending.promise
+          .then([call](std::vector<ArchiveState> all) mutable {
+            auto out = call.getResults().initArchives(static_cast<unsigned>(all.size()));
+            for (unsigned i = 0; i < out.size(); ++i) {
+              out[i].setFirst(all[i].first);
+              out[i].setLast(all[i].last);
+              out[i].setBytes(all[i].bytes);
+              out[i].setDigest(data_of(all[i].digest));
+              out[i].setFile(all[i].file);
+              out[i].setProblem(all[i].problem);
+            }
           })
           .attach(session_->client.keep_alive());
     });

@@ -59,18 +59,6 @@ std::expected<Subject, Rejection> read_subject(Params params) {
   return Subject{*kind, *std::move(reference)};
 }
 
-Point read_point(schema::Point::Reader in) {
-  switch (in.which()) {
-    case schema::Point::HEAD:
-      return {};
-    case schema::Point::SEQUENCE:
-      return {.sequence = in.getSequence(), .time_ns = {}};
-    case schema::Point::TIME_NS:
-      return {.sequence = {}, .time_ns = in.getTimeNs()};
-  }
-  return {};
-}
-
 void write(schema::At::Builder out, const At& at) {
   out.setSequence(at.sequence);
   out.setTimeNs(at.time_ns);
@@ -107,6 +95,18 @@ std::expected<EventQuery, Rejection> read_query(schema::EventQuery::Reader in) {
 }
 
 }  // namespace
+
+Point read_point(schema::Point::Reader in) {
+  switch (in.which()) {
+    case schema::Point::HEAD:
+      return {};
+    case schema::Point::SEQUENCE:
+      return {.sequence = in.getSequence(), .time_ns = {}};
+    case schema::Point::TIME_NS:
+      return {.sequence = {}, .time_ns = in.getTimeNs()};
+  }
+  return {};
+}
 
 kj::Promise<void> answer_state_at(const std::shared_ptr<Session>& session, StateAtContext call) {
   const auto subject = read_subject(call.getParams());

@@ -18,6 +18,8 @@ using FindStreamsContext =
 using SearchContext =
     capnp::CallContext<schema::Control::SearchParams, schema::Control::SearchResults>;
 
+[[nodiscard]] Point read_point(schema::Point::Reader in);
+
 [[nodiscard]] kj::Promise<void> answer_state_at(const std::shared_ptr<Session>& session,
                                                 StateAtContext call);
 [[nodiscard]] kj::Promise<void> answer_states_at(const std::shared_ptr<Session>& session,

@@ -168,8 +168,8 @@ void Progress::report(std::uint64_t done, std::uint64_t total) {
               .eagerlyEvaluate(nullptr);
 }
 
-std::shared_ptr<Progress> make_progress(schema::Control::VerifyParams::Reader params) {
-  return std::make_shared<Progress>(params.getProgress());
+std::shared_ptr<Progress> make_progress(schema::ProgressSink::Client sink) {
+  return std::make_shared<Progress>(kj::mv(sink));
 }
 
 }  // namespace banger::rpc

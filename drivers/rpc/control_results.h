@@ -39,6 +39,6 @@ class Progress {
   bool under_way_ = false;
   kj::Promise<void> last_ = kj::READY_NOW;
 };
-[[nodiscard]] std::shared_ptr<Progress> make_progress(schema::Control::VerifyParams::Reader params);
+[[nodiscard]] std::shared_ptr<Progress> make_progress(schema::ProgressSink::Client sink);
 
 }  // namespace banger::rpc

@@ -303,7 +303,7 @@ kj::Promise<void> ControlServer::verify(VerifyContext context) {
   return guarded(context, [this](VerifyContext call) -> kj::Promise<void> {
     Hold slot = session_->verifies.take();
     if (slot == nullptr) return to_exception({"this client has a verify running already"});
-    auto progress = make_progress(call.getParams());
+    auto progress = make_progress(call.getParams().getProgress());
     call.releaseParams();  // they hold the sink, too, and stay until the client lets go of the
                            // answer
     auto pending = make_pending<VerifySummary>();

@@ -112,11 +112,6 @@ struct ImageLines {
   bool running = false;
 };
 
-// A moment in the log: neither is the present.
-struct Point {
-  std::optional<Sequence> sequence;
-  std::optional<std::int64_t> time_ns;
-};
 struct At {
   Sequence sequence = 0, at_least = 0, at_most = 0;
   std::int64_t time_ns = 0;

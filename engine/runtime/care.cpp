@@ -1,4 +1,4 @@
-// What the Runtime does for its own log and rows: erasing, rebuilding, and what a shadow fold found.
+// What the Runtime does for its own log and rows: erasing, archiving, rebuilding, and what a shadow fold found.
 #include <spdlog/spdlog.h>
 
 #include "engine/runtime/runtime.h"
@@ -7,12 +7,21 @@
 namespace banger {
 
 void Runtime::erase(const Actor& actor, const PersonalErased& erased, std::vector<Sequence> events,
-                    std::function<void(Sequence)> answer) {
-  Command command = own_command(ReportErased{erased}, actor.client);
+                    std::vector<log::ArchiveChange> rewritten, std::function<void(Sequence)> answer) {
+  record_work(actor, ReportErased{erased}, {std::move(events), std::move(rewritten)}, std::move(answer));
+}
+
+void Runtime::archive(const Actor& actor, const LogArchived& archived, log::ArchiveChange change,
+                      std::function<void(Sequence)> answer) {
+  record_work(actor, ReportArchived{archived}, {{}, {std::move(change)}}, std::move(answer));
+}
+
+void Runtime::record_work(const Actor& actor, Ask record, LogWork work, std::function<void(Sequence)> answer) {
+  Command command = own_command(std::move(record), actor.client);
   command.actor = actor;
   auto decision = decide(store_.fleet, options_.limits, command);
   BANGER_ASSERT(decision);
-  const Accepted accepted = commit(command, *decision, nullptr, std::move(events));
+  const Accepted accepted = commit(command, *decision, nullptr, std::move(work));
   when_durable([answer = std::move(answer), sequence = accepted.last] { answer(sequence); });
 }
 

@@ -111,7 +111,7 @@ void Runtime::report(Ask outcome, std::string_view by) {
 }
 
 Accepted Runtime::commit(const Command& command, const Decision& decision, const Digest* digest,
-                         std::vector<Sequence> erase) {
+                         LogWork work) {
   std::vector<EventRecord> records;
   Sequence first = store_.fleet.last + 1;
   std::map<StreamId, StreamVersion> versions;
@@ -134,7 +134,8 @@ Accepted Runtime::commit(const Command& command, const Decision& decision, const
                  to_hex(fresh.stream.id), command.actor.client, envelope.correlation.hex());
   }
   auto request = fold_and_encode(store_, ports_.log, records, ports_.entropy);
-  request.erase = std::move(erase);
+  request.erase = std::move(work.erase);
+  request.archives = std::move(work.archives);
   auto count = static_cast<std::uint32_t>(records.size());
   if (digest) {
     request.command = log::CommandRecord{command.id, *digest, first, count, decision.subject};

@@ -84,8 +84,12 @@ class Runtime {
   // What a part of the daemon found out by itself, and that has to do with no VMM.
   void record(Ask outcome, std::string_view by) { report(std::move(outcome), by); }
   // Cuts the personal parts of these events out of the log; `answer` once that, and its record, are durable.
+  // `rewritten`: archives that hold some of them, without them.
   void erase(const Actor& actor, const PersonalErased& erased, std::vector<Sequence> events,
-             std::function<void(Sequence)> answer);
+             std::vector<log::ArchiveChange> rewritten, std::function<void(Sequence)> answer);
+  // The log's oldest blocks leave its store for an archive that is there; `answer` as above.
+  void archive(const Actor& actor, const LogArchived& archived, log::ArchiveChange change,
+               std::function<void(Sequence)> answer);
   // True where nothing is under way to the log: what it holds is all that is known here.
   [[nodiscard]] bool settled() const { return durable_.sequence == store_.fleet.last; }
   // Takes a replay of the whole log, up to its head, for its state, and writes the rows of `projection` (all of
@@ -126,8 +130,14 @@ class Runtime {
   // runtime.cpp: the way of a command
   [[nodiscard]] std::optional<Answer> answered_before(const Request& request);
   void report(Ask outcome, std::string_view by);
+  // What the log is to do to what it holds, with the event that records it.
+  struct LogWork {
+    std::vector<Sequence> erase;
+    std::vector<log::ArchiveChange> archives;
+  };
   Accepted commit(const Command& command, const Decision& decision, const Digest* digest,
-                  std::vector<Sequence> erase = {});
+                  LogWork work = {});
+  void record_work(const Actor& actor, Ask record, LogWork work, std::function<void(Sequence)> answer);
   [[nodiscard]] Command own_command(Ask ask, std::string_view by);
   void after_change(StreamId stream);
 

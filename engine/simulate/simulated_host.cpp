@@ -66,6 +66,7 @@ void SimulatedHost::apply_to_vm(VmId vm, const EventRecord& record) {
           [](const LogEpochBegan&) {},
           [](const ProjectionDrifted&) {},
           [](const PersonalErased&) {},
+          [](const LogArchived&) {},
       },
       record.event);
 }

@@ -4,7 +4,6 @@
 
 #include <cerrno>
 
-#include "events/log/bytes.h"
 #include "events/log/keys.h"
 
 namespace banger::log {
@@ -25,12 +24,6 @@ Status put_meta(const Store& store, std::string_view key, std::string_view value
   rocksdb::WriteBatch batch = make_batch();
   BANGER_TRY(check("write the log", batch.Put(store.family(Family::kMeta), key, value)));
   return store.write(batch);
-}
-
-std::string format_value() {
-  std::string value;
-  put_be(value, kLogFormat);
-  return value;
 }
 
 // Of format 1: name, 0, version, 'c'.
@@ -62,7 +55,7 @@ Status create_store(const LogPaths& paths, const std::optional<StoreId>& id, Anc
 }
 
 Status begin_store(const Store& store, StoreId id, const Epoch& epoch) {
-  BANGER_TRY(put_meta(store, kMetaFormat, format_value()));
+  BANGER_TRY(put_meta(store, kMetaFormat, format_value(kLogFormat)));
   BANGER_TRY(put_meta(store, kMetaStore, store_id_value(id)));
   return begin_epoch(store, epoch);
 }
@@ -70,7 +63,7 @@ Status begin_store(const Store& store, StoreId id, const Epoch& epoch) {
 Status raise_format(const Store& store) {
   const auto format = store.get(Family::kMeta, kMetaFormat);
   if (!format) return std::unexpected(format.error());
-  if (*format == format_value()) return {};
+  if (*format != format_value(1)) return {};
   rocksdb::WriteBatch batch = make_batch();
   auto it = store.scan(Family::kProjections);
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
@@ -79,7 +72,7 @@ Status raise_format(const Store& store) {
   }
   BANGER_TRY(check("read the log", it->status()));
   BANGER_TRY(check("write the log",
-                   batch.Put(store.family(Family::kMeta), kMetaFormat, format_value())));
+                   batch.Put(store.family(Family::kMeta), kMetaFormat, format_value(kLogFormat))));
   return store.write(batch);
 }
 

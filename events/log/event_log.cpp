@@ -2,7 +2,8 @@
 
 #include "events/assert.h"
 #include "events/log/anchor_keeper.h"
-#include "events/log/block_scan.h"
+#include "events/log/archiving.h"
+#include "events/log/block_source.h"
 #include "events/log/create.h"
 #include "events/log/keys.h"
 #include "events/log/lookup.h"
@@ -15,16 +16,18 @@ namespace banger::log {
 namespace fs = std::filesystem;
 
 struct EventLog::Impl {
-  Impl(Fd log_lock, Store opened, const Identity& identity, AnchorFile anchor, Merger merger,
+  Impl(Fd log_lock, Store opened, const Identity& identity,
+       const std::vector<ArchiveRecord>& archived, AnchorFile anchor, Merger merger,
        Checkpoints checkpoints, OpenOptions options)
       : lock(std::move(log_lock)),
         store(std::move(opened)),
         id(identity.store),
         paths(options.paths),
+        archives(paths.archive(), id, archived),
         space(options.paths.path, options.low_water_bytes, options.ballast_bytes),
         keeper(std::move(anchor), options.anchor_interval,
                [this](Error error) { writer.fail_stop(std::move(error)); }),
-        writer(store, identity, std::move(merger), std::move(checkpoints),
+        writer(store, archives, identity, std::move(merger), std::move(checkpoints),
                options.max_commit_requests,
                {.on_head = [this](const Identity& head) { keeper.follow(anchor_of(head)); },
                 .on_durable = std::move(options.on_durable),
@@ -33,10 +36,15 @@ struct EventLog::Impl {
     keeper.follow(anchor_of(identity));  // recovery has synced what it found
   }
 
+  [[nodiscard]] BlockSource blocks(BlockSource::Way way, const BlockView* at = nullptr) const {
+    return {store, archives, way, at};
+  }
+
   Fd lock;
   Store store;
   StoreId id;
   LogPaths paths;
+  Archives archives;
   Space space;
   AnchorKeeper keeper;  // outlives the writer's thread, and is stopped before the writer goes
   Writer writer;
@@ -93,9 +101,12 @@ Result<std::unique_ptr<EventLog>> EventLog::open(OpenOptions options) {
   BANGER_TRY(raise_format(*store));
   auto checkpoints = read_checkpoints(*store);
   if (!checkpoints) return std::unexpected(std::move(checkpoints).error());
-  auto impl = std::make_unique<Impl>(std::move(*lock), std::move(*store), *identity,
+  auto archived = read_archives(*store);
+  if (!archived) return std::unexpected(std::move(archived).error());
+  auto impl = std::make_unique<Impl>(std::move(*lock), std::move(*store), *identity, *archived,
                                      std::move(*anchor), std::move(*merger),
                                      std::move(*checkpoints), std::move(options));
+  BANGER_TRY(tidy_archives(impl->paths, impl->id, *impl->archives.list()));
   return std::unique_ptr<EventLog>(new EventLog(std::move(impl)));
 }
 
@@ -141,33 +152,29 @@ Result<std::vector<Epoch>> EventLog::epochs() const {
 Result<Sequence> EventLog::read(Sequence from, std::size_t max_bytes,
                                 const EventVisitor& visit) const {
   BANGER_ASSERT(from > 0);
-  auto it = impl_->store.scan(Family::kBlocks);
-  it->SeekForPrev(number_key(from));
-  if (!it->Valid()) it->SeekToFirst();
-  Block block;
+  BlockSource source = impl_->blocks(BlockSource::Way::kScan);
+  BANGER_TRY(source.seek(from));
   Sequence next = from;
-  for (std::size_t bytes = 0; it->Valid() && bytes < max_bytes; it->Next()) {
-    BANGER_TRY(decode_block(it->value().ToStringView(), block));
-    if (block.last() < next) continue;  // `from` is after the head
+  for (std::size_t bytes = 0; source.valid() && bytes < max_bytes;) {
+    const Block& block = source.block();
     if (block.first > next)
       return fail("the log has a gap before event " + std::to_string(block.first));
     for (std::size_t i = next - block.first; i < block.frames.size(); ++i) {
       if (!visit(block.frames[i])) return next + 1;
       ++next;
     }
-    bytes += it->value().size();
+    bytes += source.bytes();
+    if (bytes < max_bytes) BANGER_TRY(source.next());
   }
-  BANGER_TRY(check("read the log", it->status()));
   return next;
 }
 
 EventLog::Snapshot EventLog::snapshot() const {
-  rocksdb::DB& db = impl_->store.db();
-  return {db.GetSnapshot(), [&db](const rocksdb::Snapshot* held) { db.ReleaseSnapshot(held); }};
+  return std::make_shared<const BlockView>(impl_->store, impl_->archives);
 }
 
 Status EventLog::blocks(Sequence from, const BlockVisitor& visit, const Snapshot& snapshot) const {
-  return visit_blocks(impl_->store, from, visit, snapshot.get());
+  return visit_blocks(impl_->blocks(BlockSource::Way::kScan, snapshot.get()), from, visit);
 }
 
 Status EventLog::commits(Sequence from, const BlockVisitor& visit) const {
@@ -182,15 +189,14 @@ Status EventLog::commits(Sequence from, const BlockVisitor& visit) const {
 
 Result<StoredEvent> EventLog::event(Sequence sequence) const {
   BANGER_ASSERT(sequence > 0);
-  auto bytes = find_block(impl_->store, sequence);
-  if (!bytes) return std::unexpected(std::move(bytes).error());
-  Block block;
-  BANGER_TRY(decode_block(*bytes, block));
-  if (sequence > block.last()) return fail("there is no event " + std::to_string(sequence));
-  const Frame& frame = block.frames[sequence - block.first];
-  Hasher hasher;
-  return StoredEvent{sequence, std::string(frame.public_bytes), std::string(frame.personal_bytes()),
-                     frame.erased(), frame_digest(frame, hasher)};
+  std::optional<StoredEvent> found;
+  BANGER_TRY(visit_events(std::span(&sequence, 1), [&](const Frame& frame) {
+    Hasher hasher;
+    found = StoredEvent{sequence, std::string(frame.public_bytes), std::string(frame.personal_bytes()),
+                        frame.erased(), frame_digest(frame, hasher)};
+    return false;
+  }));
+  return *std::move(found);
 }
 
 Result<std::vector<Sequence>> EventLog::stream_events(StreamId stream, StreamVersion from,
@@ -220,14 +226,13 @@ Result<std::vector<Sequence>> EventLog::events_of_kind_before(std::uint16_t kind
 }
 Status EventLog::visit_events(std::span<const Sequence> sequences,
                               const EventVisitor& visit) const {
-  return log::visit_events(impl_->store, sequences, visit);
+  return log::visit_events(impl_->blocks(BlockSource::Way::kLook), sequences, visit);
 }
 Result<StreamVersion> EventLog::stream_version_at(StreamId stream, Sequence at) const {
   return log::stream_version_at(impl_->store, stream, at);
 }
 Sequence EventLog::first_sequence() const {
-  // A first block that cannot be read is found by whoever reads it: that is no reason to end here.
-  return log::first_sequence(impl_->store).value_or(1);
+  return log::first_sequence(impl_->store, impl_->archives);
 }
 
 Result<std::optional<CommandRecord>> EventLog::find_command(CommandId id) const {
@@ -292,16 +297,46 @@ Result<VerifyReport> EventLog::verify(const VerifyProgress& progress) const {
 }
 
 Status EventLog::backup(const fs::path& target) const {
-  return backup_store(impl_->store, target);
+  return backup_store(impl_->store, impl_->archives, target);
 }
 
 Status EventLog::purge_erased() const {
+  BANGER_TRY(tidy_archives(impl_->paths, impl_->id, *impl_->archives.list()));
   // A WAL goes when no family needs it any more: so all of them, or the old block stays in it.
   BANGER_TRY(impl_->store.flush());
   rocksdb::ColumnFamilyHandle* blocks = impl_->store.family(Family::kBlocks);
   rocksdb::CompactRangeOptions whole;
   whole.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   return check("purge", impl_->store.db().CompactRange(whole, blocks, nullptr, nullptr));
+}
+
+std::vector<ArchiveState> EventLog::archives() const {
+  return states_of(*impl_->archives.list());
+}
+
+Result<ArchivePlan> EventLog::plan_archive(Sequence before, Sequence limit) const {
+  return log::plan_archive(impl_->store, impl_->archives, impl_->paths, before, limit);
+}
+
+Result<ArchiveChange> EventLog::write_archive(const ArchivePlan& plan,
+                                              const VerifyProgress& progress) const {
+  return log::write_archive(impl_->store, impl_->paths, impl_->id, plan, progress);
+}
+
+Result<std::vector<ArchiveChange>> EventLog::rewrite_archives(std::span<const Sequence> events) const {
+  return log::rewrite_archives(*impl_->archives.list(), impl_->paths, impl_->id, events);
+}
+
+Status EventLog::purge_archived() const {
+  const auto list = impl_->archives.list();
+  if (list->empty()) return {};
+  BANGER_TRY(impl_->store.flush());
+  const std::string end = number_key(list->back()->record().last + 1);
+  const rocksdb::Slice until(end);
+  rocksdb::CompactRangeOptions range;
+  range.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  return check("purge", impl_->store.db().CompactRange(range, impl_->store.family(Family::kBlocks),
+                                                       nullptr, &until));
 }
 
 }  // namespace banger::log

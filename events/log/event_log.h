@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "events/ids.h"
+#include "events/log/archive_file.h"
 #include "events/log/block.h"
 #include "events/log/files.h"
 #include "events/log/verify.h"
@@ -26,7 +27,6 @@
 
 namespace rocksdb {
 class Env;
-class Snapshot;
 }  // namespace rocksdb
 
 namespace banger::log {
@@ -69,6 +69,28 @@ struct Interned {
   friend bool operator==(const Interned&, const Interned&) = default;
 };
 
+// The whole blocks that would leave the store for an archive. `last` 0: there are none.
+struct ArchivePlan {
+  Sequence first = 0;
+  Sequence last = 0;
+  std::vector<Sequence> blocks;  // the first event of each
+  std::uint64_t bytes = 0;       // of them, before compression
+};
+
+// A file that is there, and what the store is to do about it.
+struct ArchiveChange {
+  ArchiveRecord record;
+  std::vector<Sequence> leaving;  // of a new archive: the blocks that leave the store
+  Digest replaces{};              // of one that was rewritten: the digest recorded before
+};
+
+// An archive that the store has recorded.
+struct ArchiveState {
+  ArchiveRecord record;
+  std::string name;     // of its file
+  std::string problem;  // why it cannot be read; empty: it can
+};
+
 // All of it becomes durable, or none. A request may lack events (a command that changed nothing,
 // rows of a rebuilt projection).
 struct AppendRequest {
@@ -82,6 +104,9 @@ struct AppendRequest {
   // Durable events that lose their personal part; already erased ones and those without are left as
   // they are. The event that records the erasure belongs into the same request.
   std::vector<Sequence> erase;
+  // New archives and rewritten ones; the latter for every event to erase that is not in the store.
+  // The event that records it belongs into the same request.
+  std::vector<ArchiveChange> archives;
 };
 
 // Counts append() calls of this process, from 1: the unit in which durability is told, since a
@@ -156,6 +181,8 @@ struct OpenOptions {
 inline constexpr std::size_t kMaxQueuedRequests = 65'536;
 inline constexpr std::size_t kMaxQueuedBytes = 256u << 20;
 
+struct BlockView;
+
 class EventLog {
  public:
   // Makes the store where there is none. Refuses: a log that another process has open, another
@@ -182,8 +209,8 @@ class EventLog {
   using EventVisitor = std::function<bool(const Frame&)>;
   [[nodiscard]] Result<Sequence> read(Sequence from, std::size_t max_bytes,
                                       const EventVisitor& visit) const;
-  // The log's blocks as they are now, whatever is appended or merged while it is held.
-  using Snapshot = std::shared_ptr<const rocksdb::Snapshot>;
+  // The log's blocks as they are now, whatever is appended, merged or archived while it is held.
+  using Snapshot = std::shared_ptr<const BlockView>;
   [[nodiscard]] Snapshot snapshot() const;
   // Visits whole blocks from the one that holds `from` on, until the visitor says false.
   using BlockVisitor = std::function<bool(const Block&)>;
@@ -204,7 +231,8 @@ class EventLog {
                                     const EventVisitor& visit) const;
   // How far the stream was when event `at` was the last: 0 before its first.
   [[nodiscard]] Result<StreamVersion> stream_version_at(StreamId stream, Sequence at) const;
-  // The oldest event that is kept; 1 of a log that is empty or was never archived.
+  // The first event from which on all can be read: 1, unless an archive's file is missing or is no
+  // archive any more. What is before it is an Error to read, which names the file.
   [[nodiscard]] Sequence first_sequence() const;
   [[nodiscard]] Result<std::optional<CommandRecord>> find_command(CommandId id) const;
 
@@ -235,6 +263,22 @@ class EventLog {
   // Rewrites the database's files, so that erased parts leave the disk too. Takes its time; any
   // thread.
   [[nodiscard]] Status purge_erased() const;
+
+  // Oldest first; looks at each file's header.
+  [[nodiscard]] std::vector<ArchiveState> archives() const;
+  // What can leave the store of the events before `before`: whole blocks, nothing after `limit`,
+  // nothing that the anchor has not reached or that is still to be merged.
+  [[nodiscard]] Result<ArchivePlan> plan_archive(Sequence before, Sequence limit) const;
+  // Writes the file, reads it back wholly, and gives it its name. The log is as it was until what this
+  // gives is appended. Any thread, but one archive or erasure at a time, each up to its append.
+  [[nodiscard]] Result<ArchiveChange> write_archive(const ArchivePlan& plan,
+                                                    const VerifyProgress& progress) const;
+  // For an erasure: the archives that hold one of the events, rewritten; empty where none does. To be
+  // appended together with the erasure; purge_erased() then removes the old files.
+  [[nodiscard]] Result<std::vector<ArchiveChange>> rewrite_archives(
+      std::span<const Sequence> events) const;
+  // Gives back the room of blocks that have left the store. Takes its time; any thread.
+  [[nodiscard]] Status purge_archived() const;
 
  private:
   struct Impl;

@@ -12,13 +12,14 @@
 
 namespace banger::log {
 
-// Where a log lives. `path` holds db/, lock and ballast; `anchor_dir` must not be inside it, so
+// Where a log lives. `path` holds db/, archive/, lock and ballast; `anchor_dir` must not be inside it, so
 // that whatever loses or swaps the one is seen by the other.
 struct LogPaths {
   std::filesystem::path path;
   std::filesystem::path anchor_dir;
 
   [[nodiscard]] std::filesystem::path db() const { return path / "db"; }
+  [[nodiscard]] std::filesystem::path archive() const { return path / "archive"; }
   [[nodiscard]] std::filesystem::path anchor_file() const { return anchor_dir / "head-anchor"; }
 };
 

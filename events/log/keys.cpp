@@ -25,6 +25,12 @@ bool finished(const Reader& reader) {
 
 }  // namespace
 
+std::string format_value(std::uint32_t format) {
+  std::string value;
+  put_be(value, format);
+  return value;
+}
+
 std::string number_key(std::uint64_t number) {
   std::string key;
   put_be(key, number);
@@ -211,6 +217,35 @@ std::optional<Epoch> parse_epoch(std::string_view key, std::string_view value) {
   }
   epoch.reason = static_cast<EpochReason>(reason);
   return epoch;
+}
+
+std::string archive_key(Sequence first) {
+  std::string key(kArchivePrefix);
+  put_be(key, first);
+  return key;
+}
+
+std::string archive_value(const ArchiveRecord& record) {
+  std::string value;
+  put_be(value, record.last);
+  value += as_bytes(record.chain);
+  value += as_bytes(record.digest);
+  put_be(value, record.bytes);
+  return value;
+}
+
+std::optional<ArchiveRecord> parse_archive(std::string_view key, std::string_view value) {
+  if (!key.starts_with(kArchivePrefix)) return std::nullopt;
+  Reader first(key.substr(kArchivePrefix.size()));
+  Reader reader(value);
+  ArchiveRecord record;
+  record.first = first.be<Sequence>();
+  record.last = reader.be<Sequence>();
+  record.chain = reader.digest();
+  record.digest = reader.digest();
+  record.bytes = reader.be<std::uint64_t>();
+  const bool whole = finished(first) && finished(reader) && record.last >= record.first;
+  return whole ? std::optional(record) : std::nullopt;
 }
 
 }  // namespace banger::log

@@ -18,11 +18,14 @@
 namespace banger::log {
 
 inline constexpr std::uint32_t kLogFormat = 2;  // of keys and families; blocks carry their own
+// Of a log that has archives: one who knows only lower formats must not take it for whole.
+inline constexpr std::uint32_t kArchivedLogFormat = 3;
 inline constexpr std::string_view kMetaFormat = "format";
 inline constexpr std::string_view kMetaStore = "store";
 inline constexpr std::string_view kMetaMerged =
     "merged";  // the last event that merging has looked at
 
+[[nodiscard]] std::string format_value(std::uint32_t format);
 [[nodiscard]] std::string number_key(std::uint64_t number);
 [[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view bytes);
 
@@ -66,5 +69,11 @@ inline constexpr std::string_view kEpochPrefix = "epoch/";
 [[nodiscard]] std::string epoch_key(std::uint64_t epoch);
 [[nodiscard]] std::string epoch_value(const Epoch& epoch);
 [[nodiscard]] std::optional<Epoch> parse_epoch(std::string_view key, std::string_view value);
+
+inline constexpr std::string_view kArchivePrefix = "archive/";
+[[nodiscard]] std::string archive_key(Sequence first);
+[[nodiscard]] std::string archive_value(const ArchiveRecord& record);
+[[nodiscard]] std::optional<ArchiveRecord> parse_archive(std::string_view key,
+                                                         std::string_view value);
 
 }  // namespace banger::log

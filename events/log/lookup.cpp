@@ -18,34 +18,6 @@ Result<Sequence> sequence_of(const Store& store, StreamId stream, StreamVersion 
 
 }  // namespace
 
-Result<Sequence> first_sequence(const Store& store) {
-  auto it = store.look(Family::kBlocks);
-  it->SeekToFirst();
-  BANGER_TRY(check("read the log", it->status()));
-  if (!it->Valid()) return Sequence{1};
-  const auto first = parse_number(it->key().ToStringView());
-  if (!first) return fail("the key of a block cannot be read");
-  return *first;
-}
-
-Status visit_events(const Store& store, std::span<const Sequence> sequences,
-                    const EventLog::EventVisitor& visit) {
-  auto it = store.look(Family::kBlocks);
-  Block block;  // its frames are views of what `it` stands on
-  for (const Sequence sequence : sequences) {
-    const bool here = !block.frames.empty() && sequence >= block.first && sequence <= block.last();
-    if (!here) {
-      it->SeekForPrev(number_key(sequence));
-      BANGER_TRY(check("read the log", it->status()));
-      if (!it->Valid()) return fail("no block holds event " + std::to_string(sequence));
-      BANGER_TRY(decode_block(it->value().ToStringView(), block));
-      if (sequence > block.last()) return fail("there is no event " + std::to_string(sequence));
-    }
-    if (!visit(block.frames[sequence - block.first])) return {};
-  }
-  return {};
-}
-
 Result<StreamVersion> stream_version_at(const Store& store, StreamId stream, Sequence at) {
   auto last = last_version(store, stream);
   if (!last) return last;

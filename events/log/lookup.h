@@ -3,7 +3,6 @@
 // writes.
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "events/log/event_log.h"
@@ -11,9 +10,6 @@
 
 namespace banger::log {
 
-[[nodiscard]] Result<Sequence> first_sequence(const Store& store);
-[[nodiscard]] Status visit_events(const Store& store, std::span<const Sequence> sequences,
-                                  const EventLog::EventVisitor& visit);
 [[nodiscard]] Result<StreamVersion> stream_version_at(const Store& store, StreamId stream,
                                                       Sequence at);
 [[nodiscard]] Result<std::vector<Sequence>> events_of_kind(const Store& store, std::uint16_t kind,

@@ -40,15 +40,16 @@ Result<bool> is_sound(const LogPaths& paths, const VerifyProgress& progress) {
   if (!store) return false;
   auto report = verify_store(*store, paths, progress);
   if (!report) return std::unexpected(std::move(report).error());
-  return report->ok();
+  return report->ok_but_for_missing_archives();
 }
 
 // Why the copy may not simply take the log's place; nothing if it may.
-Result<std::optional<Error>> loss_in(const Store& copy, const std::optional<Anchor>& anchor,
+Result<std::optional<Error>> loss_in(const Store& copy, const LogPaths& paths,
+                                     const std::optional<Anchor>& anchor,
                                      const VerifyProgress& progress) {
-  auto report = walk_store(copy, progress);
+  auto report = walk_store(copy, paths, progress);
   if (!report) return std::unexpected(std::move(report).error());
-  if (!report->ok()) {
+  if (!report->ok_but_for_missing_archives()) {
     return fail("the log is damaged beyond its write-ahead log (" + report->problems.front() +
                 "): restore a backup");
   }
@@ -86,11 +87,13 @@ Result<Replaced> put_in_place(Store copy, const fs::path& copied, const LogPaths
   return replaced;
 }
 
-Status backup_store(const Store& store, const fs::path& target) {
+Status backup_store(const Store& store, const Archives& archives, const fs::path& target) {
   std::error_code ignored;
   if (fs::exists(target, ignored)) return fail(target.string() + " exists already", EEXIST);
   BANGER_TRY(make_private_dir(target));
   const LogPaths copy{target, target};
+  // Before the checkpoint, so that it finds the files that it speaks of, and after it what came between.
+  BANGER_TRY(copy_archives(*archives.list(), copy.archive()));
   rocksdb::Checkpoint* made = nullptr;
   BANGER_TRY(check("back up", rocksdb::Checkpoint::Create(&store.db(), &made)));
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
@@ -99,6 +102,7 @@ Status backup_store(const Store& store, const fs::path& target) {
   if (!copied) return std::unexpected(std::move(copied).error());
   auto identity = read_identity(*copied);
   if (!identity) return std::unexpected(std::move(identity).error());
+  BANGER_TRY(copy_archives(*archives.list(), copy.archive()));
   auto anchor = AnchorFile::open(copy, true);
   if (!anchor) return std::unexpected(std::move(anchor).error());
   return anchor->write(anchor_of(*identity));
@@ -122,7 +126,9 @@ Result<Replaced> restore_log(const fs::path& backup, const LogPaths& paths,
   if (!lock) return std::unexpected(std::move(lock).error());
   auto report = verify_log({backup, backup}, progress);
   if (!report) return std::unexpected(std::move(report).error());
-  if (!report->ok()) return fail("the backup is damaged: " + report->problems.front());
+  if (!report->ok_but_for_missing_archives()) {
+    return fail("the backup is damaged: " + report->problems.front());
+  }
   auto anchor = AnchorFile::open(paths, true);
   if (!anchor) return std::unexpected(std::move(anchor).error());
   if (anchor->newest() && anchor->newest()->store != report->store) {
@@ -133,6 +139,10 @@ Result<Replaced> restore_log(const fs::path& backup, const LogPaths& paths,
   BANGER_TRY(copy_database(LogPaths{backup, backup}.db(), copied));
   auto copy = Store::open(copied, StoreMode::kWrite);
   if (!copy) return std::unexpected(std::move(copy).error());
+  auto archived = read_archives(*copy);
+  if (!archived) return std::unexpected(std::move(archived).error());
+  const Archives archives(LogPaths{backup, backup}.archive(), report->store, *archived);
+  BANGER_TRY(copy_archives(*archives.list(), paths.archive()));
   return put_in_place(std::move(*copy), copied, paths, EpochReason::kRestored, *anchor);
 }
 
@@ -153,7 +163,7 @@ Result<std::optional<Replaced>> repair_log(const LogPaths& paths, bool accept_lo
     copy.error().message += ": restore a backup";
     return std::unexpected(std::move(copy).error());
   }
-  auto loss = loss_in(*copy, anchor->newest(), progress);
+  auto loss = loss_in(*copy, paths, anchor->newest(), progress);
   if (!loss) return std::unexpected(std::move(loss).error());
   if (*loss && !accept_loss) {
     (*loss)->message += "; to go on with what is left, accept the loss";
@@ -177,7 +187,14 @@ Result<LogStat> stat_log(const LogPaths& paths) {
   LogStat stat{.store = identity->store,
                .head = {identity->head, identity->chain, identity->epoch.number},
                .epochs = std::move(*epochs),
-               .anchor = anchor->newest()};
+               .anchor = anchor->newest(),
+               .archives = {}};
+  auto archived = read_archives(*store);
+  if (!archived) return std::unexpected(std::move(archived).error());
+  stat.archives = states_of(*Archives(paths.archive(), stat.store, *archived).list());
+  rocksdb::ColumnFamilyMetaData blocks;
+  store->db().GetColumnFamilyMetaData(store->family(Family::kBlocks), &blocks);
+  stat.block_bytes = blocks.size;
   std::error_code failed;
   for (fs::directory_iterator it(paths.db(), failed), end; !failed && it != end;
        it.increment(failed)) {

@@ -14,9 +14,9 @@ Status check_format(const Store& store) {
   Reader reader(**value);
   const auto format = reader.be<std::uint32_t>();
   if (!reader.ok()) return fail("the log's format cannot be read");
-  if (format >= 1 && format <= kLogFormat) return {};
+  if (format >= 1 && format <= kArchivedLogFormat) return {};
   return fail("the log has format " + std::to_string(format) + ", and this program knows " +
-              std::to_string(kLogFormat) + ": start a newer banger");
+              std::to_string(kArchivedLogFormat) + ": start a newer banger");
 }
 
 std::string shorten(const Digest& digest) {

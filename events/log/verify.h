@@ -31,10 +31,18 @@ struct VerifyReport {
   std::uint64_t streams = 0;
   std::uint64_t commands = 0;
   std::uint64_t bytes = 0;            // of blocks, before compression
-  std::vector<std::string> problems;  // the first kMaxReportedProblems
+  std::uint64_t archives = 0;
+  // Of those that are not where they should be: each is a problem too. The rest of the log is held
+  // against what the store says of them.
+  std::uint64_t missing_archives = 0;
+  std::uint64_t found = 0;            // problems
+  std::vector<std::string> problems;  // the first kMaxReportedProblems of them
 
   [[nodiscard]] bool ok() const { return problems.empty(); }
+  // Nothing is wrong with what is there.
+  [[nodiscard]] bool ok_but_for_missing_archives() const { return found == missing_archives; }
   void problem(std::string text) {
+    ++found;
     if (problems.size() < kMaxReportedProblems) problems.push_back(std::move(text));
   }
 };

@@ -41,9 +41,10 @@ Frame frame_of(const EncodedEvent& event) {
 
 }  // namespace
 
-Writer::Writer(const Store& store, const Identity& identity, Merger merger,
+Writer::Writer(const Store& store, Archives& archives, const Identity& identity, Merger merger,
                Checkpoints checkpoints, std::size_t max_requests, Hooks hooks)
     : store_(store),
+      archives_(archives),
       max_requests_(max_requests),
       hooks_(std::move(hooks)),
       merger_(std::move(merger)),
@@ -200,6 +201,7 @@ Result<Identity> Writer::commit(const Group& group) {
     for (const Interned& interned : request.interned) BANGER_TRY(put_interned(interned, changes));
   }
   put_rows(group, changes);
+  put_archives(group, changes);
   auto batch = std::move(changes).batch(store_);
   BANGER_TRY(store_.write(batch));
   return next;
@@ -266,6 +268,9 @@ Status Writer::put_erasures(const Group& group, Changes& changes) {
     left.insert(request.erase.begin(), request.erase.end());
   }
   BANGER_ASSERT(left.empty() || (*left.begin() > 0 && *left.rbegin() <= durable_.head));
+  // What is in archives was erased there already: put_archives records the files.
+  const auto archived = archives_.list();
+  if (!archived->empty()) left.erase(left.begin(), left.upper_bound(archived->back()->record().last));
   while (!left.empty()) {
     auto bytes = find_block(store_, *left.begin());
     if (!bytes) return std::unexpected(std::move(bytes).error());
@@ -301,6 +306,30 @@ void Writer::put_rows(const Group& group, Changes& changes) {
   if (moved) {
     changes.put(Family::kProjections, std::string(kCheckpointsKey),
                 checkpoints_value(checkpoints_));
+  }
+}
+
+void Writer::put_archives(const Group& group, Changes& changes) {
+  for (const AppendRequest& request : group.requests) {
+    for (const ArchiveChange& change : request.archives) {
+      const ArchiveRecord& record = change.record;
+      const auto list = archives_.list();
+      if (change.leaving.empty()) {
+        // Two erasures of one archive at a time would lose the first.
+        const auto old = std::ranges::find_if(
+            *list, [&](const auto& each) { return each->record().first == record.first; });
+        BANGER_ASSERT(old != list->end() && (*old)->record().digest == change.replaces &&
+                      (*old)->record().chain == record.chain);
+      }
+      for (const Sequence first : change.leaving) {
+        BANGER_ASSERT(first >= record.first && first <= record.last);
+        changes.erase(Family::kBlocks, number_key(first));
+      }
+      BANGER_ASSERT(record.last < durable_.head);
+      changes.put(Family::kMeta, std::string(kMetaFormat), format_value(kArchivedLogFormat));
+      changes.put(Family::kMeta, archive_key(record.first), archive_value(record));
+      archives_.publish(record);
+    }
   }
 }
 

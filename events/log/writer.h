@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "events/log/archives.h"
 #include "events/log/changes.h"
 #include "events/log/event_log.h"
 #include "events/log/keys.h"
@@ -28,8 +29,8 @@ class Writer {
     std::function<void(Error)> on_damage;
   };
 
-  Writer(const Store& store, const Identity& identity, Merger merger, Checkpoints checkpoints,
-         std::size_t max_requests, Hooks hooks);
+  Writer(const Store& store, Archives& archives, const Identity& identity, Merger merger,
+         Checkpoints checkpoints, std::size_t max_requests, Hooks hooks);
   ~Writer();
 
   Ticket append(AppendRequest request);
@@ -62,8 +63,10 @@ class Writer {
   [[nodiscard]] Status put_interned(const Interned& interned, Changes& changes);
   [[nodiscard]] Status put_erasures(const Group& group, Changes& changes);
   void put_rows(const Group& group, Changes& changes);
+  void put_archives(const Group& group, Changes& changes);
 
   const Store& store_;
+  Archives& archives_;
   const std::size_t max_requests_;  // of one commit
   const Hooks hooks_;
   Hasher hasher_;

@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "events/log/event_log.h"
 #include "events/log/maintain.h"
 #include "projections/rows.h"
 #include "tests/catch.h"
+#include "tests/e2e/offline_log.h"
 #include "tests/e2e/sandbox.h"
 #include "tests/support/json_lines.h"
 
@@ -24,20 +24,6 @@ void create(const Sandbox& banger, const std::string& name) {
   INFO(ran.err);
   REQUIRE(ran.code == 0);
 }
-
-// The log while its daemon is down.
-struct OfflineLog {
-  explicit OfflineLog(const Sandbox& banger) {
-    REQUIRE(banger.ctl({"daemon", "stop"}).code == 0);
-    REQUIRE(eventually([&] { return banger.daemon() == 0; }));
-    auto opened = log::EventLog::open(
-        {.paths = {banger.data() + "/log", banger.data() + "/anchor"}, .ballast_bytes = 1 << 20});
-    if (!opened) FAIL(opened.error().message);
-    log = *std::move(opened);
-  }
-  ~OfflineLog() { CHECK(log->shutdown()); }
-  std::unique_ptr<log::EventLog> log;
-};
 
 TEST_CASE("a VM's events leave as a bundle that is replayed elsewhere, and a whole log is made of one") {
   Sandbox banger(kConfig + "0\n");

@@ -70,6 +70,7 @@ inline Ask random_outcome(const World& world, Dice& dice) {
   }
   if (dice.chance(1)) return ReportProjectionDrift{{"vm_runtime", 1, world.fleet.last, "00"}};
   if (dice.chance(1)) return ReportErased{{VmId{7}, "gone", 3}};
+  if (dice.chance(1)) return ReportArchived{{1, 8, "1-8.archive", 4000, Digest{9}}};
   if (world.fleet.vms.empty() || dice.chance(3)) {
     ReportHost host{{1, dice.below(3)}, "6.1", "1", {}};
     if (dice.chance(20)) {

@@ -53,7 +53,8 @@ std::vector<Event> one_of_each() {
           DaemonStopped{},
           LogEpochBegan{2, EpochReason::kLossAccepted, 90, 100},
           ProjectionDrifted{"vm_runtime", 2, 1000, "0002000000000000aaaa"},
-          PersonalErased{VmId{0xaaaa}, "web", 3}};
+          PersonalErased{VmId{0xaaaa}, "web", 3},
+          LogArchived{1, 4096, "ab-1-4096-cd.archive", 1'000'000, Digest{4, 5, 6}}};
 }
 
 EventRecord golden_record(Event event) {

@@ -62,13 +62,29 @@ Answer<EventQuery> query_of(Session& session, const ListOptions& options) {
   return query;
 }
 
+// What is asked for and cannot be read, because archives that have it are not where they should be.
+Answer<std::string> gap_before(Context& context, const EventQuery& query) {
+  if (const auto connected = context.session().connect(); !connected) return std::unexpected(connected.error());
+  const Sequence first = context.session().info().getFirstSequence();
+  Sequence from = query.since ? query.since->sequence.value_or(0) : 1;
+  const Sequence last = query.until ? query.until->sequence.value_or(UINT64_MAX) : UINT64_MAX;
+  if (from >= first || (first <= 1)) return std::string();
+  if (from == 0 || query.reverse) {  // by time it cannot be told which of them are asked for
+    note("events before " + std::to_string(first) + " cannot be read: see `bangerctl log stat`");
+    return std::string();
+  }
+  return gap_text(context.json(), from, std::min(last, first - 1)) + "\n";
+}
+
 Answer<int> list(Context& context, const ListOptions& options) {
   begin_paging();
   auto query = query_of(context.session(), options);
   if (!query) return std::unexpected(query.error());
+  const auto gap = gap_before(context, *query);
+  if (!gap) return std::unexpected(gap.error());
   EventSearch search(context.session(), *std::move(query));
   StreamNames names(context.session());
-  std::string text = context.json() ? "" : event_header();
+  std::string text = (context.json() ? "" : event_header()) + *gap;
   while (search.more()) {
     const auto records = search.next();
     if (!records) return std::unexpected(records.error());

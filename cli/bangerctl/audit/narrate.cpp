@@ -156,6 +156,10 @@ struct Tell {
     return {Role::kIntent, "what was typed was erased from " + std::to_string(e.events) +
                                " events of VM " + e.name};
   }
+  Told operator()(const LogArchived& e) const {
+    return {Role::kIntent, "events " + std::to_string(e.first) + " to " + std::to_string(e.last) +
+                               " were archived: " + e.file + ", " + format_bytes(e.bytes)};
+  }
 };
 
 struct SettlesState {
@@ -171,6 +175,7 @@ struct SettlesState {
   bool operator()(const LogEpochBegan&) const { return false; }
   bool operator()(const ProjectionDrifted&) const { return false; }
   bool operator()(const PersonalErased&) const { return false; }
+  bool operator()(const LogArchived&) const { return false; }
   bool operator()(const VmCreated&) const { return true; }
   bool operator()(const VmStartRequested&) const { return true; }
   bool operator()(const VmStopRequested&) const { return true; }

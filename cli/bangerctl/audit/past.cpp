@@ -10,11 +10,6 @@
 namespace banger::ctl {
 namespace {
 
-void write(schema::Point::Builder out, const When& when) {
-  if (when.sequence) out.setSequence(*when.sequence);
-  if (when.time_ns) out.setTimeNs(*when.time_ns);
-}
-
 At at_of(schema::At::Reader in) {
   return {in.getSequence(), in.getTimeNs(), in.getAtLeast(), in.getAtMost()};
 }
@@ -101,6 +96,11 @@ Answer<std::vector<HistoryRow>> find_streams(Session& session, StreamKind kind,
 }
 
 }  // namespace
+
+void write(schema::Point::Builder out, const When& when) {
+  if (when.sequence) out.setSequence(*when.sequence);
+  if (when.time_ns) out.setTimeNs(*when.time_ns);
+}
 
 Answer<When> read_when(const std::string& text) {
   auto when = parse_when(text, present());

@@ -11,6 +11,8 @@ namespace banger::ctl {
 // A moment as it was typed; one that makes no sense is a misuse.
 [[nodiscard]] Answer<When> read_when(const std::string& text);
 
+void write(schema::Point::Builder out, const When& when);
+
 // What a moment came to.
 struct At {
   Sequence sequence = 0;

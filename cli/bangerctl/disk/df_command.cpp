@@ -41,7 +41,13 @@ Answer<std::vector<Class>> classes(const std::string& data_dir) {
   const auto names = cli::names_in(data_dir);
   if (!names) return failed(names.error().message, "run it as the user whose daemon it is");
   const Layout layout{data_dir};
-  Class log{"log", "the event log", cli::usage_of(layout.log_dir())};
+  Class log{"log", "the event log's database", {}};
+  Class archives{"archives", "its oldest events, in files", cli::usage_of(layout.log_dir() + "/archive")};
+  if (const auto in_log = cli::names_in(layout.log_dir())) {
+    for (const std::string& name : *in_log) {
+      if (name != "archive") log.usage.add(cli::usage_of(layout.log_dir() + "/" + name));
+    }
+  }
   Class anchor{"anchors", "its head anchor", cli::usage_of(layout.anchor_dir())};
   Class images{"images", "images that VMs start from", cli::usage_of(layout.images_dir())};
   Class overlays{"overlays", "VMs' disks, over their images"};
@@ -52,7 +58,7 @@ Answer<std::vector<Class>> classes(const std::string& data_dir) {
     const bool counted = name == "log" || name == "anchor" || name == "images" || name == "vms";
     if (!counted) other.usage.add(cli::usage_of(data_dir + "/" + name));
   }
-  return std::vector<Class>{log, anchor, images, overlays, consoles, other};
+  return std::vector<Class>{log, archives, anchor, images, overlays, consoles, other};
 }
 
 Answer<int> df(Context& context) {

@@ -16,13 +16,6 @@
 namespace banger::ctl {
 namespace {
 
-Answer<int> tell(Context& context, const Json& json, const std::vector<std::pair<std::string, std::string>>& fields,
-                 int exit = kOk) {
-  const auto done = print(context.json() ? dump(json) + "\n" : describe(fields));
-  if (!done) return std::unexpected(done.error());
-  return exit;
-}
-
 // Chain, anchor and indexes, then the projections.
 Answer<int> verify(Context& context) {
   auto answer = context.session().call(
@@ -30,7 +23,8 @@ Answer<int> verify(Context& context) {
   if (!answer) return std::unexpected(answer.error());
   const auto report = answer->getReport();
   const auto checked = check_projections(context.session(), "");
-  if (!checked) return std::unexpected(checked.error());
+  // A log that cannot be read cannot be folded either: what is wrong with it is said all the same.
+  if (!checked && report.getProblems().size() == 0) return std::unexpected(checked.error());
   Json problems = Json::array();
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto problem : report.getProblems()) {
@@ -38,21 +32,25 @@ Answer<int> verify(Context& context) {
     found.emplace_back("Problem", text_of(problem));
   }
   std::uint64_t rows = 0;
-  for (const auto each : checked->getReport().getProjections()) {
-    rows += each.getRows();
-    if (each.getDrifted() == 0) continue;
-    const std::string drift = "projection " + text_of(each.getName()) + ": " + std::to_string(each.getDrifted()) +
-                              " rows are not what the log makes them";
-    problems.push_back(drift);
-    found.emplace_back("Problem", drift);
+  Sequence folded_to = 0;
+  if (checked) {
+    folded_to = checked->getReport().getSequence();
+    for (const auto each : checked->getReport().getProjections()) {
+      rows += each.getRows();
+      if (each.getDrifted() == 0) continue;
+      const std::string drift = "projection " + text_of(each.getName()) + ": " + std::to_string(each.getDrifted()) +
+                                " rows are not what the log makes them";
+      problems.push_back(drift);
+      found.emplace_back("Problem", drift);
+    }
   }
   std::vector<std::pair<std::string, std::string>> fields{
       {"Verdict", problems.empty() ? "whole" : "damaged"},
       {"Events", std::to_string(report.getEvents())},
       {"Blocks", std::to_string(report.getBlocks())},
       {"Chain", text_of(report.getChain())},
-      {"Rows", std::to_string(rows) + ", held against a fold of " +
-                   std::to_string(checked->getReport().getSequence()) + " events"}};
+      {"Rows", checked ? std::to_string(rows) + ", held against a fold of " + std::to_string(folded_to) + " events"
+                       : "not held against the log: it cannot be folded"}};
   fields.insert(fields.end(), found.begin(), found.end());
   return tell(context,
               Json{{"ok", problems.empty()},
@@ -61,7 +59,7 @@ Answer<int> verify(Context& context) {
                    {"head_sequence", report.getHeadSequence()},
                    {"chain", text_of(report.getChain())},
                    {"rows", rows},
-                   {"folded_to", checked->getReport().getSequence()},
+                   {"folded_to", folded_to},
                    {"problems", problems}},
               fields, problems.empty() ? kOk : kFailed);
 }
@@ -133,6 +131,7 @@ void add_log_verbs(const Verbs& verbs) {
   verb->add_option("--vm", *vm, "Name, id or prefix; it may be deleted")->required();
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [vm](Context& context) { return erase(context, *vm); });
+  add_archive_verbs(verbs, *noun);
 }
 
 }  // namespace banger::ctl

@@ -10,5 +10,6 @@ void add_import_verb(const Verbs& verbs, CLI::App& events);
 void add_bundle_replay_verb(const Verbs& verbs);
 void add_projection_care_verbs(const Verbs& verbs, CLI::App& projection);
 void add_log_verbs(const Verbs& verbs);
+void add_archive_verbs(const Verbs& verbs, CLI::App& log);
 
 }  // namespace banger::ctl

@@ -1,8 +1,6 @@
 #include "cli/bangerd/care/care.h"
 
-#include <pwd.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -14,16 +12,9 @@ namespace {
 constexpr int kRebuildTries = 100;          // moments at which nothing is under way to the log
 constexpr std::uint64_t kMaxLookMs = 60'000;  // between two looks at whether a fold is due
 
-std::unexpected<Rejection> refuse(Refusal kind, std::string message, std::string hint = {}) {
-  return std::unexpected(Rejection{kind, std::move(message), std::move(hint)});
-}
-
 bool is_known(std::string_view projection) {
   return projection.empty() || std::ranges::count(kProjections, projection, &ProjectionInfo::name) != 0;
 }
-
-// What reads or rewrites the daemon's own files does so with its rights: they must not be more than the caller's.
-bool may(std::uint32_t uid) { return uid == 0 || uid == ::geteuid(); }
 
 rpc::CheckReport to_rpc(const CheckReport& report, std::string_view name) {
   rpc::CheckReport out{.sequence = report.sequence, .projections = {}, .rows = {}};
@@ -47,15 +38,6 @@ Care::Care(CareParts parts)
 }
 
 Care::~Care() { *here_ = false; }
-
-template <class Work, class Done>
-Status Care::run(Work work, Done done) {
-  auto submitted = parts_.slow.submit(std::move(work), [here = here_, done = std::move(done)](auto result) mutable {
-    if (*here) done(std::move(result));
-  });
-  if (!submitted) return std::unexpected(submitted.error());
-  return {};
-}
 
 rpc::LogHead Care::log_head() {
   const log::Head head = parts_.log.head();
@@ -172,75 +154,6 @@ void Care::look_at_the_clock() {
   if (folding_ || since < period || (!quiet && since < 2 * period)) return;
   fold([](const rpc::Care<FoldPtr>& fold) {
     if (!fold) spdlog::error("the shadow fold failed: {}", fold.error().message);
-  });
-}
-
-// ---- the log itself ----
-
-void Care::backup(std::uint32_t caller_uid, std::string_view directory,
-                  std::function<void(rpc::Care<Sequence>)> answer) {
-  if (!may(caller_uid)) return answer(refuse(Refusal::kInvalid, "only the daemon's own user may copy its log"));
-  if (!directory.starts_with('/')) return answer(refuse(Refusal::kInvalid, "the directory must be an absolute path"));
-  auto work = [&log = parts_.log, directory = std::string(directory)]() -> Result<Sequence> {
-    const Sequence head = log.head().sequence;  // the copy has at least this
-    BANGER_TRY(log.backup(directory));
-    return head;
-  };
-  auto done = [answer](Result<Sequence> head) {
-    if (!head) return answer(refuse(Refusal::kInvalid, head.error().message));
-    answer(*head);
-  };
-  if (auto begun = run(std::move(work), std::move(done)); !begun) {
-    answer(refuse(Refusal::kExhausted, begun.error().message));
-  }
-}
-
-namespace {
-
-// The events of one VM that have something to erase.
-Result<std::vector<Sequence>> personal_events(const log::EventLog& log, VmId vm) {
-  constexpr std::size_t kPage = 4096;
-  std::vector<Sequence> found;
-  for (StreamVersion from = 1;;) {
-    auto page = log.stream_events(stream_of(vm), from, kPage);
-    if (!page) return page;
-    for (const Sequence sequence : *page) {
-      auto event = log.event(sequence);
-      if (!event) return std::unexpected(event.error());
-      if (!event->personal_bytes.empty()) found.push_back(sequence);
-    }
-    if (page->size() < kPage) return found;
-    from += page->size();
-  }
-}
-
-}  // namespace
-
-void Care::erase(std::uint32_t caller_uid, std::string_view client, VmId vm, std::string_view name,
-                 std::function<void(rpc::Care<rpc::Erased>)> answer) {
-  if (!may(caller_uid)) return answer(refuse(Refusal::kInvalid, "only the daemon's own user may erase"));
-  const passwd* entry = ::getpwuid(caller_uid);
-  const Actor actor{caller_uid, entry ? entry->pw_name : std::to_string(caller_uid), std::string(client)};
-  auto purge = [this, answer](rpc::Erased erased) {
-    auto done = [answer, erased](Status purged) {
-      if (!purged) return answer(refuse(Refusal::kInvalid, "erased, but still in files: " + purged.error().message));
-      answer(erased);
-    };
-    if (auto begun = run([&log = parts_.log] { return log.purge_erased(); }, std::move(done)); !begun) {
-      answer(refuse(Refusal::kExhausted, begun.error().message));
-    }
-  };
-  auto found = [this, vm, actor, name = std::string(name), answer, purge](Result<std::vector<Sequence>> events) {
-    if (!events) return answer(refuse(Refusal::kInvalid, events.error().message));
-    if (events->empty()) return answer(rpc::Erased{});
-    const std::uint64_t count = events->size();
-    parts_.runtime.erase(actor, {vm, name, count}, *std::move(events),
-                         [purge, count](Sequence sequence) { purge({count, sequence}); });
-  };
-  // Events that are not durable yet cannot be erased: they are waited for first.
-  parts_.runtime.when_durable([this, vm, found, answer] {
-    auto begun = run([&log = parts_.log, vm] { return personal_events(log, vm); }, found);
-    if (!begun) answer(refuse(Refusal::kExhausted, begun.error().message));
   });
 }
 

@@ -38,10 +38,23 @@ class Care : public rpc::CareService {
               std::function<void(rpc::Care<Sequence>)> answer) override;
   void erase(std::uint32_t caller_uid, std::string_view client, VmId vm, std::string_view name,
              std::function<void(rpc::Care<rpc::Erased>)> answer) override;
+  void archive(std::uint32_t caller_uid, std::string_view client, rpc::ArchiveAsked asked,
+               std::function<void(rpc::Care<rpc::Archived>)> answer) override;
+  void archives(std::function<void(std::vector<rpc::ArchiveState>)> answer) override;
 
  private:
   using FoldPtr = std::shared_ptr<ShadowFold>;
   using FoldDone = std::function<void(rpc::Care<FoldPtr>)>;
+
+  [[nodiscard]] static std::unexpected<Rejection> refuse(Refusal kind, std::string message, std::string hint = {}) {
+    return std::unexpected(Rejection{kind, std::move(message), std::move(hint)});
+  }
+  // What an archive or an erasure holds to its end: one at a time (events/log/archiving.h). None: another has it.
+  using Turn = std::shared_ptr<void>;
+  [[nodiscard]] Turn take_turn();
+  // Work that gives a Result, then its value; an Error is told to who asked, as a refusal.
+  template <class T, class Work, class Then>
+  void work_then(const std::function<void(rpc::Care<T>)>& answer, Work work, Then then);
 
   // One fold at a time; `done` on the loop.
   void fold(FoldDone done);
@@ -57,10 +70,20 @@ class Care : public rpc::CareService {
   CareParts parts_;
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);
   bool folding_ = false;
+  bool turn_taken_ = false;
   std::map<std::string, std::uint64_t> drift_told_;  // drifted rows that the log has heard of, by projection
   uv::Timer clock_;
   std::uint64_t last_fold_ms_;
   Sequence last_durable_ = 0;
 };
+
+template <class Work, class Done>
+Status Care::run(Work work, Done done) {
+  auto submitted = parts_.slow.submit(std::move(work), [here = here_, done = std::move(done)](auto result) mutable {
+    if (*here) done(std::move(result));
+  });
+  if (!submitted) return std::unexpected(submitted.error());
+  return {};
+}
 
 }  // namespace banger::bangerd

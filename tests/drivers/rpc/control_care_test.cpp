@@ -100,3 +100,48 @@ TEST_CASE("backups and erasures reach the daemon, with its answer or its refusal
   CHECK(c.on_loop([&] { return c.service.log_care.happened; }) ==
         std::vector<std::string>{"backup /copy", "erase 00000000000000ab web"});
 }
+
+struct Told final : schema::ProgressSink::Server {
+  explicit Told(std::vector<std::uint64_t>& into) : numbers(into) {}
+  kj::Promise<void> report(ReportContext context) override {
+    numbers.push_back(context.getParams().getDone());
+    numbers.push_back(context.getParams().getTotal());
+    return kj::READY_NOW;
+  }
+  std::vector<std::uint64_t>& numbers;
+};
+
+TEST_CASE("archiving is asked for by event or time, tells how far it is, and what came of it") {
+  Controlled c;
+  auto care = c.control.logCareRequest().send().getCare();
+  std::vector<std::uint64_t> told;
+  auto request = care.archiveRequest();
+  request.initBefore().setSequence(9);
+  request.setProgress(kj::heap<Told>(told));
+  auto done = request.send().wait(c.io.waitScope);
+  REQUIRE(done.getReply().isAccepted());
+  CHECK(done.getArchived().getFirst() == 1);
+  CHECK(done.getArchived().getLast() == 8);
+  CHECK(done.getArchived().getBlockBytes() == 900);
+  CHECK(done.getArchived().getFile() == "some.archive");
+  CHECK(done.getArchived().getFileBytes() == 1000);
+  CHECK(done.getArchived().getSequence() == 22);
+  CHECK(told == std::vector<std::uint64_t>{3, 8});
+  auto dry = care.archiveRequest();
+  dry.initBefore().setTimeNs(77);
+  dry.setDryRun(true);
+  c.on_loop([&] {
+    c.service.log_care.archived = std::unexpected(Rejection{Refusal::kInUse, "another is at it", ""});
+    return 0;
+  });
+  auto refused = dry.send().wait(c.io.waitScope);
+  REQUIRE(refused.getReply().isRefused());
+  CHECK(refused.getReply().getRefused().getMessage() == "another is at it");
+  CHECK(c.on_loop([&] { return c.service.log_care.happened; }) ==
+        std::vector<std::string>{"archive 9 0", "archive 0 77 dry"});
+  auto listed = care.archivesRequest().send().wait(c.io.waitScope);
+  REQUIRE(listed.getArchives().size() == 2);
+  CHECK(listed.getArchives()[0].getDigest()[0] == 7);
+  CHECK(listed.getArchives()[1].getFirst() == 9);
+  CHECK(listed.getArchives()[1].getProblem() == "it is not there");
+}

@@ -44,6 +44,17 @@ struct MemoryCare final : CareService {
     happened.push_back("erase " + vm.hex() + " " + std::string(name));
     answer(Erased{2, 21});
   }
+  Care<Archived> archived = Archived{1, 8, 900, "some.archive", 1000, 22};
+  void archive(std::uint32_t, std::string_view, ArchiveAsked asked,
+               std::function<void(Care<Archived>)> answer) override {
+    happened.push_back("archive " + std::to_string(asked.before.sequence.value_or(0)) + " " +
+                       std::to_string(asked.before.time_ns.value_or(0)) + (asked.dry_run ? " dry" : ""));
+    asked.progress(3, 8);
+    answer(archived);
+  }
+  void archives(std::function<void(std::vector<ArchiveState>)> answer) override {
+    answer({{1, 8, 1000, {7}, "some.archive", ""}, {9, 12, 500, {}, "other.archive", "it is not there"}});
+  }
 };
 
 struct MemoryService final : ControlService {

@@ -29,7 +29,7 @@ TEST_CASE("an erasure and its record are one request, answered once it is durabl
   const Sequence exec = world.log.head();
   REQUIRE(world.log.durable_events.back().kind == ExecStarted::kKind);
   Sequence told = 0;
-  world.runtime->erase({1000, "ann", "bangerctl"}, {world.vm().id, "web", 1}, {exec},
+  world.runtime->erase({1000, "ann", "bangerctl"}, {world.vm().id, "web", 1}, {exec}, {},
                        [&](Sequence sequence) { told = sequence; });
   REQUIRE_FALSE(world.log.queued.empty());
   CHECK(world.log.queued.back().erase == std::vector<Sequence>{exec});
@@ -37,6 +37,24 @@ TEST_CASE("an erasure and its record are one request, answered once it is durabl
   world.sync();
   CHECK(told == exec + 1);
   CHECK(world.log.durable_events.back().kind == PersonalErased::kKind);
+}
+
+TEST_CASE("an archive and its record are one request, answered once it is durable") {
+  World world;
+  world.make_image();
+  world.sync();
+  const Sequence head = world.log.head();
+  Sequence told = 0;
+  world.runtime->archive({1000, "ann", "bangerctl"}, {1, 2, "some.archive", 100, {}},
+                         {.record = {.first = 1, .last = 2}, .leaving = {1}, .replaces = {}},
+                         [&](Sequence sequence) { told = sequence; });
+  REQUIRE_FALSE(world.log.queued.empty());
+  REQUIRE(world.log.queued.back().archives.size() == 1);
+  CHECK(world.log.queued.back().archives[0].leaving == std::vector<Sequence>{1});
+  CHECK(told == 0);
+  world.sync();
+  CHECK(told == head + 1);
+  CHECK(world.log.durable_events.back().kind == LogArchived::kKind);
 }
 
 TEST_CASE("a rebuild writes what a replay makes, takes it for its own state, and removes what is too much") {

@@ -2,6 +2,7 @@
 // meets a disk that fails, or breaks a contract of the log and must be stopped by an assert. Usage:
 // victim LOG_DIR ANCHOR_DIR append COUNT exact|crash|stale
 //        victim LOG_DIR ANCHOR_DIR fault COUNT enospc|eio-write|eio-sync
+//        victim LOG_DIR ANCHOR_DIR archive BEFORE crash|enospc|eio-write|eio-sync
 //        victim LOG_DIR ANCHOR_DIR misuse gap|version|command|interned
 // It prints "word value" lines. COUNT events are appended one a block.
 #include <unistd.h>
@@ -58,15 +59,36 @@ int append(const LogPaths& paths, std::uint64_t count, const std::string& how) {
   ::_exit(0);
 }
 
+Fault fault_of(const std::string& how) {
+  return how == "enospc"      ? Fault::kNoSpaceAtWrite
+         : how == "eio-write" ? Fault::kErrorAtWrite
+                              : Fault::kErrorAtSync;
+}
+
+// Of a log that is there; dies once the blocks have left the store, or could not.
+int archive(const LogPaths& paths, Sequence before, const std::string& how) {
+  const auto env = make_fault_env();
+  Victim victim(paths, std::chrono::milliseconds(1), env.get());
+  const auto plan = victim.log->plan_archive(before, before);
+  if (!plan || plan->last == 0) return 1;
+  const auto change = victim.log->write_archive(*plan, {});
+  if (!change) return 1;
+  if (how != "crash") set_fault(fault_of(how));
+  AppendRequest request = make_request(victim.log->next_sequence(), 1);
+  request.archives.push_back(*change);
+  const bool durable = victim.listener.wait_for(victim.log->append(std::move(request)));
+  std::printf("durable %d\nlast %ju\n", durable ? 1 : 0, static_cast<std::uintmax_t>(plan->last));
+  std::fflush(stdout);
+  ::_exit(0);
+}
+
 int fault(const LogPaths& paths, std::uint64_t count, const std::string& how) {
   const auto env = make_fault_env();
   Victim victim(paths, std::chrono::milliseconds(1), env.get());
   for (std::uint64_t i = 0; i < count; ++i) {
     if (!victim.append(1)) return 1;
   }
-  set_fault(how == "enospc"      ? Fault::kNoSpaceAtWrite
-            : how == "eio-write" ? Fault::kErrorAtWrite
-                                 : Fault::kErrorAtSync);
+  set_fault(fault_of(how));
   const Sequence doubtful = victim.log->next_sequence();
   std::printf("appended_after_fault %d\n", victim.append(1) ? 1 : 0);
   victim.listener.wait_for_failure();
@@ -110,5 +132,6 @@ int main(int argc, char** argv) {
   if (what == "misuse") return misuse(paths, argv[4]);
   if (argc < 6) return 2;
   const std::uint64_t count = std::stoull(argv[4]);
+  if (what == "archive") return archive(paths, count, argv[5]);
   return what == "append" ? append(paths, count, argv[5]) : fault(paths, count, argv[5]);
 }

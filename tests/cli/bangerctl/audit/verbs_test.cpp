@@ -93,7 +93,7 @@ TEST_CASE("a follower says what is not kept any more, and where to go on") {
   (void)place.run({"vm", "ls"});
   place.touch(place.data("archived"));
   const Ran text = place.run({"events", "follow", "--since", "1", "--limit", "1"});
-  CHECK(text.out.find("(events 1 to 2 are not kept here any more)\n3 ") != std::string::npos);
+  CHECK(text.out.find("(events 1 to 2 cannot be read: see `bangerctl log stat`)\n3 ") != std::string::npos);
   const Ran lines = place.run({"events", "follow", "--since", "1:1", "--limit", "2", "-o", "json"});
   std::istringstream in(lines.out);
   std::string line;
