@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 
 #include "cli/bangerctl/context.h"
 #include "cli/bangerctl/log/log_verbs.h"
@@ -24,6 +25,41 @@ void add_global_options(CLI::App& app, Context& context) {
                "Never through a pager [$BANGER_PAGER, $PAGER, else less]");
   context.socket = cli::environment("BANGER_SOCKET");
   context.data_dir = cli::environment("BANGER_DATA_DIR");
+}
+
+// The first words, and what makes their part of the tree; an empty one is hidden.
+struct Noun {
+  std::array<std::string_view, 2> words;
+  void (*add)(const Verbs&);
+};
+constexpr Noun kNouns[] = {{{"vm"}, add_vm_verbs},
+                           {{"image"}, add_image_verbs},
+                           {{"events"}, add_event_verbs},
+                           {{"projection"}, add_projection_verbs},
+                           {{"reconcile"}, add_reconcile_verbs},
+                           {{"daemon", "version"}, add_daemon_verbs},
+                           {{"replay"}, add_bundle_replay_verb},
+                           {{"log"}, add_log_verbs},
+                           {{"doctor"}, add_doctor_verb},
+                           {{"df"}, add_df_verb},
+                           {{"prune"}, add_prune_verb}};
+
+// Most of the time before the daemon is asked would go into options of verbs that nobody typed. A word that is not on
+// the command line can't be a verb of it, so leaving that verb out changes nothing, except for who shows the tree:
+// help, a usage error, completion and the manual get all of it.
+void add_verbs(const Verbs& verbs, const std::vector<std::string>& words) {
+  const auto typed = [&](std::string_view word) { return std::ranges::find(words, word) != words.end(); };
+  const auto wanted = [&](const Noun& noun) {
+    return std::ranges::any_of(noun.words, [&](std::string_view word) { return !word.empty() && typed(word); });
+  };
+  const bool all = typed("-h") || typed("--help") || typed(kCompleteVerb) || typed(kManualVerb) ||
+                   std::ranges::none_of(kNouns, wanted);
+  for (const Noun& noun : kNouns) {
+    if (all || wanted(noun)) noun.add(verbs);
+  }
+  if (!all) return;
+  add_complete_verb(verbs);
+  add_manual_verb(verbs);
 }
 
 // One line: CLI11 has some messages of several.
@@ -94,19 +130,7 @@ int run(int argc, char** argv) {
   add_global_options(app, context);
   Action chosen;
   const Verbs verbs{app, chosen, context};
-  add_vm_verbs(verbs);
-  add_image_verbs(verbs);
-  add_event_verbs(verbs);
-  add_projection_verbs(verbs);
-  add_reconcile_verbs(verbs);
-  add_daemon_verbs(verbs);
-  add_bundle_replay_verb(verbs);
-  add_log_verbs(verbs);
-  add_doctor_verb(verbs);
-  add_df_verb(verbs);
-  add_prune_verb(verbs);
-  add_complete_verb(verbs);
-  add_manual_verb(verbs);
+  add_verbs(verbs, words);
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(std::move(words));
@@ -117,7 +141,7 @@ int run(int argc, char** argv) {
   }
   if (context.rest_given &&
       !(followed(app).ends_with(" exec") || followed(app).ends_with(" run") ||
-        app.got_subcommand(kCompleteVerb))) {
+        followed(app).ends_with(std::string(" ") + kCompleteVerb))) {
     complain({kUsage, "nothing may follow --", followed(app) + " --help"});
     return kUsage;
   }

@@ -70,6 +70,7 @@ void add_manual_verb(const Verbs& verbs);
 
 // Its words stand behind "--", too, and are nobody's command.
 inline constexpr const char* kCompleteVerb = "complete";
+inline constexpr const char* kManualVerb = "manual";
 [[nodiscard]] std::string help_footer();
 
 }  // namespace banger::ctl

@@ -120,13 +120,13 @@ Answer<int> build(Context& context, ImageOptions options) {
   return make(context, options);
 }
 
-Answer<std::vector<Image>> images_then(Session& session, const std::string& moment) {
+Answer<WithParked<Image>> images_then(Session& session, const std::string& moment) {
   const auto when = read_when(moment);
   if (!when) return std::unexpected(when.error());
   auto list = images_at(session, *when);
   if (!list) return std::unexpected(list.error());
   note_moment(list->at);
-  return std::move(list->things);
+  return with_parked(session, std::move(list->things));
 }
 
 Answer<Image> image_then(Session& session, const ImageOptions& options) {
@@ -139,21 +139,21 @@ Answer<Image> image_then(Session& session, const ImageOptions& options) {
 }
 
 Answer<int> list(Context& context, const ImageOptions& options) {
-  const auto images = options.at.empty() ? read_images(context.session())
-                                         : images_then(context.session(), options.at);
-  if (!images) return std::unexpected(images.error());
+  Session& session = context.session();
+  const auto listed = options.at.empty() ? read_with_parked(session, kImages.name, images_of)
+                                         : images_then(session, options.at);
+  if (!listed) return std::unexpected(listed.error());
+  const auto& [images, parked] = *listed;
   if (options.quiet) {
     std::string lines;
-    for (const Image& image : *images) lines += image.id.hex() + "\n";
+    for (const Image& image : images) lines += image.id.hex() + "\n";
     return printed(lines);
   }
-  const auto parked = read_parked(context.session());
-  if (!parked) return std::unexpected(parked.error());
-  if (context.json()) return printed(dump(json_with_parked(*images, *parked)) + "\n");
+  if (context.json()) return printed(dump(json_with_parked(images, parked)) + "\n");
   Table table({"NAME", "STATE", "SOURCE", "SIZE", "ON DISK", age_title(), "DIGEST"});
-  for (const Image& image : *images) {
+  for (const Image& image : images) {
     const bool ready = image.state == ImageState::kReady;
-    const bool stands_still = parked->contains(stream_of(image.id));
+    const bool stands_still = parked.contains(stream_of(image.id));
     table.add({image.name, stands_still ? "parked" : std::string(name_of(image.state)),
                image.source == ImageSource::kRecipe ? "recipe " + image.recipe : "import",
                ready ? format_bytes(image.virtual_bytes) : "",
@@ -165,7 +165,7 @@ Answer<int> list(Context& context, const ImageOptions& options) {
                1);
   }
   const auto done = printed(table);
-  note_parked(*parked, StreamKind::kImage);
+  note_parked(parked, StreamKind::kImage);
   return done;
 }
 

@@ -16,30 +16,45 @@ capnp::Data::Reader data_of_bytes(const std::string& bytes) {
   return {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()};
 }
 
-// True where there is more behind what was added to `rows`.
-Answer<bool> read_page(Session& session, const std::string& projection, const std::string& after,
-                       std::uint32_t limit, StoredRows& rows) {
-  auto answer = session.call([&](schema::Control::Client control) {
+// What is read of one projection.
+struct Listing {
+  std::string projection;
+  std::string after;  // the last key that came
+  std::uint32_t limit = kPage;
+  bool more = true;
+  StoredRows rows = {};
+};
+
+// The next page of each that has more, all asked for at once.
+Answer<void> read_pages(Session& session, std::vector<Listing>& listings) {
+  std::vector<Listing*> open;
+  for (Listing& each : listings) {
+    if (each.more) open.push_back(&each);
+  }
+  const auto answers = session.call_each(open.size(), [&](schema::Control::Client control, std::size_t i) {
     auto request = control.projectionRowsRequest();
-    request.setName(projection);
-    request.setAfterKey(data_of_bytes(after));
-    request.setLimit(limit);
+    request.setName(open[i]->projection);
+    request.setAfterKey(data_of_bytes(open[i]->after));
+    request.setLimit(open[i]->limit);
     return request.send();
   });
-  if (!answer) return std::unexpected(answer.error());
-  if (answer->getReply().isRefused())
-    return std::unexpected(refusal(answer->getReply().getRefused()));
-  for (const auto row : answer->getRows())
-    rows[std::string(bytes_of(row.getKey()))] = bytes_of(row.getValue());
-  return answer->getMore() && answer->getRows().size() > 0;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    const auto& answer = answers[i];
+    if (!answer) return std::unexpected(answer.error());
+    if (answer->getReply().isRefused()) return std::unexpected(refusal(answer->getReply().getRefused()));
+    for (const auto row : answer->getRows()) {
+      open[i]->after = bytes_of(row.getKey());
+      open[i]->rows[open[i]->after] = bytes_of(row.getValue());
+    }
+    open[i]->more = answer->getMore() && answer->getRows().size() > 0;
+  }
+  return {};
 }
 
 template <class Row>
-Answer<std::vector<Row>> parse_all(const Answer<StoredRows>& rows,
-                                   Result<Row> (*parse)(std::string_view)) {
-  if (!rows) return std::unexpected(rows.error());
+Answer<std::vector<Row>> parse_all(const StoredRows& rows, Result<Row> (*parse)(std::string_view)) {
   std::vector<Row> all;
-  for (const auto& [key, value] : *rows) {
+  for (const auto& [key, value] : rows) {
     auto row = parse(value);
     if (!row) return std::unexpected(to_failure(std::move(row).error()));
     all.push_back(*std::move(row));
@@ -50,31 +65,51 @@ Answer<std::vector<Row>> parse_all(const Answer<StoredRows>& rows,
 
 }  // namespace
 
-Answer<StoredRows> read_rows(Session& session, const std::string& projection) {
-  StoredRows rows;
-  for (bool more = true; more;) {
-    const std::string after = rows.empty() ? std::string() : rows.rbegin()->first;
-    const auto page = read_page(session, projection, after, kPage, rows);
-    if (!page) return std::unexpected(page.error());
-    more = *page;
+Answer<std::vector<StoredRows>> read_rows_of(Session& session,
+                                             const std::vector<std::string_view>& projections) {
+  std::vector<Listing> listings;
+  for (const std::string_view each : projections) listings.push_back({.projection = std::string(each)});
+  while (std::ranges::any_of(listings, &Listing::more)) {
+    const auto read = read_pages(session, listings);
+    if (!read) return std::unexpected(read.error());
   }
-  return rows;
+  std::vector<StoredRows> all;
+  for (Listing& each : listings) all.push_back(std::move(each.rows));
+  return all;
+}
+
+Answer<StoredRows> read_rows(Session& session, const std::string& projection) {
+  auto all = read_rows_of(session, {projection});
+  if (!all) return std::unexpected(all.error());
+  return std::move(all->front());
 }
 
 Answer<StoredRows> read_row_after(Session& session, const std::string& projection,
                                   const std::string& key) {
-  StoredRows rows;
-  const auto page = read_page(session, projection, key, 1, rows);
-  if (!page) return std::unexpected(page.error());
-  return rows;
+  std::vector<Listing> listings{{.projection = projection, .after = key, .limit = 1}};
+  const auto read = read_pages(session, listings);
+  if (!read) return std::unexpected(read.error());
+  return std::move(listings.front().rows);
+}
+
+Answer<std::vector<VmRuntime>> vms_of(const StoredRows& rows) {
+  return parse_all<VmRuntime>(rows, parse_vm_row);
+}
+
+Answer<std::vector<Image>> images_of(const StoredRows& rows) {
+  return parse_all<Image>(rows, parse_image_row);
 }
 
 Answer<std::vector<VmRuntime>> read_vms(Session& session) {
-  return parse_all<VmRuntime>(read_rows(session, std::string(kVmRuntime.name)), parse_vm_row);
+  const auto rows = read_rows(session, std::string(kVmRuntime.name));
+  if (!rows) return std::unexpected(rows.error());
+  return vms_of(*rows);
 }
 
 Answer<std::vector<Image>> read_images(Session& session) {
-  return parse_all<Image>(read_rows(session, std::string(kImages.name)), parse_image_row);
+  const auto rows = read_rows(session, std::string(kImages.name));
+  if (!rows) return std::unexpected(rows.error());
+  return images_of(*rows);
 }
 
 Answer<Image> find_image(Session& session, const std::string& reference) {

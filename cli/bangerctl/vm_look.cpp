@@ -51,38 +51,38 @@ std::string ports_of(const VmRuntime& vm) {
   return text;
 }
 
-Answer<std::vector<VmRuntime>> vms_then(Session& session, const std::string& moment) {
+Answer<WithParked<VmRuntime>> vms_then(Session& session, const std::string& moment) {
   const auto when = read_when(moment);
   if (!when) return std::unexpected(when.error());
   auto list = vms_at(session, *when);
   if (!list) return std::unexpected(list.error());
   note_moment(list->at);
-  return std::move(list->things);
+  return with_parked(session, std::move(list->things));
 }
 
 Answer<int> list(Context& context, const ListOptions& options) {
-  const auto vms =
-      options.at.empty() ? read_vms(context.session()) : vms_then(context.session(), options.at);
-  if (!vms) return std::unexpected(vms.error());
+  Session& session = context.session();
+  const auto listed = options.at.empty() ? read_with_parked(session, kVmRuntime.name, vms_of)
+                                         : vms_then(session, options.at);
+  if (!listed) return std::unexpected(listed.error());
+  const auto& [vms, parked] = *listed;
   if (options.quiet || options.names) {
     std::string lines;
-    for (const VmRuntime& vm : *vms)
+    for (const VmRuntime& vm : vms)
       lines += (options.names ? escape(vm.name) : vm.id.hex()) + "\n";
     return printed(lines);
   }
-  const auto parked = read_parked(context.session());
-  if (!parked) return std::unexpected(parked.error());
-  if (context.json()) return printed(dump(json_with_parked(*vms, *parked)) + "\n");
+  if (context.json()) return printed(dump(json_with_parked(vms, parked)) + "\n");
   Table table({"NAME", "STATE", "READY", "IMAGE", "VCPUS", "MEMORY", "DISK", age_title(), "PORTS"});
-  for (const VmRuntime& vm : *vms) {
-    const bool stands_still = parked->contains(stream_of(vm.id));
+  for (const VmRuntime& vm : vms) {
+    const bool stands_still = parked.contains(stream_of(vm.id));
     table.add({vm.name, stands_still ? "parked" : std::string(name_of(vm.state)), readiness(vm), vm.image_name,
                std::to_string(vm.settings.vcpus), format_mib(vm.settings.memory_mib),
                format_mib(vm.settings.disk_mib), age_cell(vm.created_at_ns), ports_of(vm)});
     table.tone(stands_still ? Tone::kBad : tone_of(vm.state), 1);
   }
   const auto done = printed(table);
-  note_parked(*parked, StreamKind::kVm);
+  note_parked(parked, StreamKind::kVm);
   return done;
 }
 

@@ -159,7 +159,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
                                                         *slow, *readers, began_ns, [&stop_once] { stop_once(); }});
   auto server = rpc::Server::listen(
       loop, config.socket, {.idle_ms = config.idle_ms},
-      [&service](const rpc::Client& client) { return rpc::make_control(*service, client); },
+      rpc::make_controls(*service),
       [](std::string_view line) { spdlog::warn("{}", line); });
   if (!server) return std::unexpected(server.error());
   auto signals = uv::SignalWatcher::open(loop, {SIGTERM, SIGINT}, [&stop_once](int) { stop_once(); });

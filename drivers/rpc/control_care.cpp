@@ -3,6 +3,7 @@
 #include "drivers/rpc/control_past.h"
 #include "drivers/rpc/control_results.h"
 #include "drivers/rpc/promise.h"
+#include "drivers/rpc/shared_batches.h"
 #include "events/codec_values.h"
 
 namespace banger::rpc {
@@ -142,7 +143,11 @@ class LogCareServer final : public schema::LogCare::Server {
       auto pending = make_pending<Care<Erased>>();
       const Caller caller = session_->caller();
       care_.erase(caller.peer.uid, caller.client, VmId{call.getParams().getVmId()},
-                  text_of(call.getParams().getName()), giving(pending.fulfiller, slot));
+                  text_of(call.getParams().getName()),
+                  [give = giving(pending.fulfiller, slot), batches = session_->batches](Care<Erased> erased) {
+                    batches->forget();  // also where the client has gone
+                    give(std::move(erased));
+                  });
       return pending.promise
           .then([call](Care<Erased> erased) mutable {
             if (!erased) return refuse(call.getResults().initReply(), erased.error());

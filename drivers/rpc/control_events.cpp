@@ -3,12 +3,9 @@
 #include <algorithm>
 
 #include "drivers/rpc/promise.h"
-#include "events/codec_values.h"
 
 namespace banger::rpc {
 namespace {
-
-constexpr std::size_t kEntryOverhead = 32;  // of an interned entry in a message
 
 // Whether there are new events since a read began; outlives its follower in the service's callback.
 struct News {
@@ -29,33 +26,24 @@ class Follower {
       : session_(std::move(session)),
         slot_(std::move(slot)),
         keep_alive_(session_->client.keep_alive()),
-        next_(std::max<Sequence>(from, 1)),
+        place_{.next = std::max<Sequence>(from, 1)},
         sink_(kj::mv(sink)),
         subscription_(session_->service.on_new_events([news = news_] { news->tell(); })) {}
 
   kj::Promise<void> run() {
     news_->came = false;  // before the read: what becomes durable during it is news
-    auto pending = make_pending<EventBatch>();
-    session_->service.events(next_, kMaxBatchBytes, known_actors_, known_boots_,
-                             [fulfiller = pending.fulfiller](Result<EventBatch> batch) {
-                               fulfiller.settle(std::move(batch));
-                             });
-    return pending.promise.then([this](EventBatch batch) { return pass_on(std::move(batch)); })
+    return session_->batches->at(place_)
+        .then([this](SharedBatches::Batch batch) { return pass_on(*batch); })
         .then([this] { return run(); });
   }
 
  private:
-  kj::Promise<void> pass_on(EventBatch batch) {
-    if (batch.events.empty() && batch.interned.empty()) return until_news();
-    fit(batch, next_);
-    KJ_REQUIRE(batch.events.empty() || batch.next > next_, "a batch that leads nowhere");
-    auto push = sink_.pushRequest();
-    write_batch(push.initBatch(), batch);
-    next_ = batch.next;
-    for (const InternedEntry& entry : batch.interned) {
-      auto& known = entry.table == InternTable::kActor ? known_actors_ : known_boots_;
-      known = std::max(known, entry.number);
-    }
+  // The message is a copy: the batch is not kept until a slow sink has taken it.
+  kj::Promise<void> pass_on(const EncodedBatch& batch) {
+    if (batch.empty()) return until_news();
+    auto push = sink_.pushRequest(batch.size());
+    push.setBatch(batch.reader());
+    place_ = batch.next();
     return push.send().ignoreResult();
   }
 
@@ -69,8 +57,7 @@ class Follower {
   std::shared_ptr<Session> session_;
   Hold slot_;
   KeepAlive keep_alive_;
-  Sequence next_;
-  std::uint32_t known_actors_ = 0, known_boots_ = 0;
+  Place place_;
   schema::EventSink::Client sink_;
   std::shared_ptr<News> news_ = std::make_shared<News>();
   Hold subscription_;
@@ -91,36 +78,6 @@ class Handle final : public schema::Handle::Server {
 };
 
 }  // namespace
-
-void fit(EventBatch& batch, Sequence from) {
-  std::size_t bytes = 0;
-  const auto first_beyond = std::ranges::find_if(batch.interned, [&](const InternedEntry& entry) {
-    return (bytes += entry.bytes.size() + kEntryOverhead) > kMaxBatchBytes;
-  });
-  if (first_beyond == batch.interned.end()) return;
-  batch.interned.erase(first_beyond, batch.interned.end());
-  batch.events.clear();
-  batch.next = from;
-}
-
-void write_batch(schema::EventBatch::Builder out, const EventBatch& batch) {
-  auto interned = out.initInterned(static_cast<unsigned>(batch.interned.size()));
-  for (unsigned i = 0; i < interned.size(); ++i) {
-    interned[i].setTable(static_cast<std::uint8_t>(batch.interned[i].table));
-    interned[i].setNumber(batch.interned[i].number);
-    interned[i].setBytes(data_of(batch.interned[i].bytes));
-  }
-  auto events = out.initEvents(static_cast<unsigned>(batch.events.size()));
-  for (unsigned i = 0; i < events.size(); ++i) {
-    const StoredEventBytes& event = batch.events[i];
-    events[i].setOpen(data_of(event.open));
-    events[i].setPersonal(data_of(event.personal));
-    events[i].setErased(event.erased);
-    events[i].setDigest(data_of(event.digest));
-  }
-  out.setNextSequence(batch.next);
-  out.setHeadSequence(batch.head);
-}
 
 schema::Handle::Client make_follower(std::shared_ptr<Session> session, Hold slot, Sequence from,
                                      schema::EventSink::Client sink) {

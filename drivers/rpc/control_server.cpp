@@ -39,8 +39,8 @@ const Rejection kTooManyExecs{Refusal::kExhausted, "this client has too many exe
 
 class ControlServer final : public schema::Control::Server {
  public:
-  ControlServer(ControlService& service, const Client& client)
-      : session_(std::make_shared<Session>(service, client)), service_(service) {}
+  explicit ControlServer(std::shared_ptr<Session> session)
+      : session_(std::move(session)), service_(session_->service) {}
 
  protected:
   kj::Promise<void> hello(HelloContext context) override;
@@ -386,8 +386,11 @@ kj::Promise<void> ControlServer::logCare(LogCareContext context) {
 
 }  // namespace
 
-capnp::Capability::Client make_control(ControlService& service, const Client& client) {
-  return schema::Control::Client(kj::heap<ControlServer>(service, client));
+Server::Bootstrap make_controls(ControlService& service) {
+  return [&service, batches = std::make_shared<SharedBatches>(service)](const Client& client) {
+    auto session = std::make_shared<Session>(service, batches, client);
+    return schema::Control::Client(kj::heap<ControlServer>(std::move(session)));
+  };
 }
 
 }  // namespace banger::rpc

@@ -1,5 +1,5 @@
 // The Control interface (schemas/control.capnp) as a translation onto ControlService: nothing is
-// decided here but what a message may cost us. The daemon gives make_control to its Server as the
+// decided here but what a message may cost us. The daemon gives make_controls to its Server as the
 // bootstrap. No kj::Exception gets out, and nothing of a client outlives its connection but
 // callbacks that the service still holds, which then do nothing.
 #pragma once
@@ -11,8 +11,7 @@
 
 namespace banger::rpc {
 
-// For one client: Server::Bootstrap is [&](const Client& client) { return make_control(service,
-// client); }. `service` outlives the server.
-[[nodiscard]] capnp::Capability::Client make_control(ControlService& service, const Client& client);
+// For each client its own. `service` outlives the server.
+[[nodiscard]] Server::Bootstrap make_controls(ControlService& service);
 
 }  // namespace banger::rpc

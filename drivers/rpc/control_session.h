@@ -26,8 +26,11 @@ class Slots {
   std::shared_ptr<int> left_;
 };
 
+class SharedBatches;
+
 struct Session {
   ControlService& service;
+  std::shared_ptr<SharedBatches> batches;  // of all clients
   Client client;
   std::string name = "unknown";  // until hello()
   Slots execs{64};               // each a lease and an open key file

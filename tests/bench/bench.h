@@ -26,7 +26,7 @@ struct Options {
 };
 
 // Durable appends at the log's API for 1, 8 and 64 clients; rival: write + fdatasync of the same
-// bytes in the batches that the log made of them.
+// bytes in the batches that the log made of them; for 64 also SQLite with a transaction for each batch.
 [[nodiscard]] Status log_append(const Options& options, Report& report);
 // All events decoded and folded from the log; rival: the same from a flat file.
 [[nodiscard]] Status replay(const Options& options, Report& report);
@@ -36,6 +36,8 @@ struct Options {
 // Intents of 64 clients over RPC; rivals: a method that does nothing, SQLite with a transaction
 // each.
 [[nodiscard]] Status rpc(const Options& options, Report& report);
+// A hundred followers of one daemon, one of them deaf, while 10,000 events a second are offered; rival: one follower.
+[[nodiscard]] Status follow(const Options& options, Report& report);
 // A daemon on ten million events: restart, memory, listing, looking back. Beside fixed limits.
 [[nodiscard]] Status big_log(const Options& options, Report& report);
 // `bangerctl vm ls` from start to end with a daemon running; rival: `true`.

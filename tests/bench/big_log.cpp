@@ -45,16 +45,6 @@ Result<double> ms_of(const PrivateDaemon& daemon, const std::vector<std::string>
   return std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
 }
 
-// Resident memory that is the daemon's own (RssAnon); what it maps of files is the page cache's.
-Result<double> own_mib(pid_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string word; status >> word;) {
-    double kib = 0;
-    if (word == "RssAnon:" && status >> kib) return kib / 1024;
-  }
-  return fail("the daemon's memory cannot be read");
-}
-
 struct Told {
   std::vector<double> restart_ms, crash_restart_ms, list_ms;
   double idle_mib = 0;
@@ -85,9 +75,7 @@ Result<Told> ask(const std::string& dir, std::size_t rounds) {
     BANGER_TRY(note(told.crash_restart_ms, {"vm", "show", some, "-o", "json"}));
     BANGER_TRY(note(told.list_ms, {"vm", "ls"}));
   }
-  const auto pid = (*daemon)->pid();
-  if (!pid) return std::unexpected(pid.error());
-  const auto mib = own_mib(*pid);
+  const auto mib = (*daemon)->own_mib();
   if (!mib) return std::unexpected(mib.error());
   told.idle_mib = *mib;
   return told;

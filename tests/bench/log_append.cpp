@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 
 #include "tests/bench/bench.h"
 #include "tests/bench/log_load.h"
+#include "tests/bench/rival_logs.h"
 
 namespace banger::bench {
 namespace {
@@ -14,6 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kVms = 1'000;
+constexpr std::size_t kProducers = 64;  // where SQLite is a rival, too: alone, it is rpc's
 
 // What a request asks to be kept, as one piece: the raw loop writes no byte less than the log gets.
 void add_bytes(const log::AppendRequest& request, std::string& out) {
@@ -61,6 +64,28 @@ class RawFile {
   log::Fd fd_;
 };
 
+// A transaction, and so a sync, for each batch.
+Result<Round> append_to(SqliteLog& sqlite, const std::vector<std::vector<log::AppendRequest>>& batches) {
+  Round round;
+  const auto begun = Clock::now();
+  for (const auto& batch : batches) BANGER_TRY(sqlite.append(batch));
+  round.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+  return round;
+}
+
+// The same again, in the pieces that the log made of it.
+std::vector<std::vector<log::AppendRequest>> in_batches(std::vector<log::AppendRequest> requests,
+                                                        const std::vector<std::size_t>& sizes) {
+  std::vector<std::vector<log::AppendRequest>> batches;
+  auto next = std::make_move_iterator(requests.begin());
+  for (const std::size_t size : sizes) {
+    const auto end = next + static_cast<std::ptrdiff_t>(size);
+    batches.emplace_back(next, end);
+    next = end;
+  }
+  return batches;
+}
+
 struct Samples {
   std::vector<double> per_s;  // of each round
   std::vector<double> latencies_us;
@@ -74,22 +99,26 @@ struct Samples {
 struct Measured {
   Samples ours;
   Samples raw;  // its latencies are of whole batches
+  Samples sqlite;
   std::size_t appends = 0;
   std::size_t syncs = 0;
 };
 
-// The log, then the raw file with the batches that the log has just made, round after round, so
-// that whatever else the disk is doing meets both.
+// The log, then the raw file and SQLite with the batches that the log has just made, round after round, so
+// that whatever else the disk is doing meets all.
 Result<Measured> measure(const std::string& dir, std::size_t clients, std::size_t rounds,
                          std::size_t appends) {
   auto load = LogLoad::open(dir, kVms);
   if (!load) return std::unexpected(std::move(load).error());
   const RawFile raw(dir + "/raw");
+  const auto sqlite = SqliteLog::open(dir + "/sqlite");
+  if (!sqlite) return std::unexpected(sqlite.error());
   Measured measured;
   for (std::size_t i = 0; i <= rounds; ++i) {
     std::vector<log::AppendRequest> requests = (*load)->make_requests(appends);
     std::vector<std::string> bytes(appends);
     for (std::size_t j = 0; j < appends; ++j) add_bytes(requests[j], bytes[j]);
+    std::vector<log::AppendRequest> again = requests;
     auto ours = (*load)->append(std::move(requests), clients);
     if (!ours) return std::unexpected(std::move(ours).error());
     std::vector<std::string> pieces;
@@ -100,6 +129,11 @@ Result<Measured> measure(const std::string& dir, std::size_t clients, std::size_
     }
     const auto theirs = raw.append(pieces);
     if (!theirs) return std::unexpected(theirs.error());
+    if (clients == kProducers) {
+      const auto in_sqlite = append_to(**sqlite, in_batches(std::move(again), ours->batches));
+      if (!in_sqlite) return std::unexpected(in_sqlite.error());
+      if (i > 0) measured.sqlite.add(appends, *in_sqlite);
+    }
     if (i == 0) continue;  // the first makes files, caches and indexes warm
     measured.ours.add(appends, *ours);
     measured.raw.add(appends, *theirs);
@@ -146,7 +180,7 @@ Status log_append(const Options& options, Report& report) {
   const auto rounds = options.pick<std::size_t>(1, 40, 200);
   const auto base = options.pick<std::size_t>(8, 25, 25);
   for (const auto& [clients, appends] :
-       {std::pair<std::size_t, std::size_t>{1, base}, {8, 4 * base}, {64, 16 * base}}) {
+       {std::pair<std::size_t, std::size_t>{1, base}, {8, 4 * base}, {kProducers, 16 * base}}) {
     Report::progress("appends, clients: " + std::to_string(clients));
     const std::string dir = options.dir + "/append";
     std::filesystem::create_directory(dir);
@@ -154,6 +188,12 @@ Status log_append(const Options& options, Report& report) {
     std::filesystem::remove_all(dir);
     if (!measured) return std::unexpected(std::move(measured).error());
     report.add(figure_of(*measured, clients));
+    if (clients != kProducers) continue;
+    report.add({.name = "append_64_clients_sqlite_per_s",
+                .ours = median(measured->ours.per_s),
+                .rival = median(measured->sqlite.per_s),
+                .sense = Target::kAtLeast,
+                .target = 1.5});
   }
   return {};
 }

@@ -13,8 +13,9 @@ using namespace banger::bench;
 using Benchmark = Status (*)(const Options&, Report&);
 
 const std::vector<std::pair<std::string, Benchmark>> kBenchmarks = {
-    {"log_append", log_append}, {"replay", replay},       {"rpc", rpc},      {"past", past},
-    {"big_log", big_log},       {"cli_start", cli_start}, {"vm_run", vm_run}};
+    {"log_append", log_append}, {"replay", replay},   {"rpc", rpc},
+    {"follow", follow},         {"past", past},       {"big_log", big_log},
+    {"cli_start", cli_start},   {"vm_run", vm_run}};
 
 }  // namespace
 

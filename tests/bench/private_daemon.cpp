@@ -12,6 +12,7 @@
 
 #include "drivers/host/child.h"
 #include "tests/bench/report.h"
+#include "tests/stub_image.h"
 
 namespace banger::bench {
 
@@ -48,6 +49,25 @@ Result<pid_t> PrivateDaemon::pid() const {
       ctl({"--no-autostart", "daemon", "status", "-o", "json"}, std::chrono::seconds(60));
   if (!status) return std::unexpected(status.error());
   return nlohmann::json::parse(*status).at("pid").get<pid_t>();
+}
+
+Result<double> PrivateDaemon::own_mib() const {
+  const auto process = pid();
+  if (!process) return std::unexpected(process.error());
+  std::ifstream status("/proc/" + std::to_string(*process) + "/status");
+  for (std::string word; status >> word;) {
+    double kib = 0;
+    if (word == "RssAnon:" && status >> kib) return kib / 1024;
+  }
+  return fail("the daemon's memory cannot be read");
+}
+
+Status PrivateDaemon::import_stub_image(const std::string& name) const {
+  const std::string source = dir_ + "/" + name;
+  BANGER_TRY(test::write_stub_image(source));
+  const auto imported = ctl({"--no-autostart", "image", "import", name, source}, std::chrono::minutes(1));
+  if (!imported) return std::unexpected(imported.error());
+  return {};
 }
 
 std::vector<std::string> PrivateDaemon::argv(const std::vector<std::string>& words) {

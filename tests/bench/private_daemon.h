@@ -33,6 +33,10 @@ class PrivateDaemon {
   [[nodiscard]] std::string socket() const { return dir_ + "/run/bangerd.sock"; }
   // Of the daemon that runs now.
   [[nodiscard]] Result<pid_t> pid() const;
+  // Its resident memory that is its own (RssAnon); what it maps of files is the page cache's.
+  [[nodiscard]] Result<double> own_mib() const;
+  // For VMs that are never started: an image with nothing in it.
+  [[nodiscard]] Status import_stub_image(const std::string& name) const;
 
  private:
   explicit PrivateDaemon(std::string dir);

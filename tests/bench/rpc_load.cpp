@@ -1,73 +1,38 @@
 #include "tests/bench/rpc_load.h"
 
-#include <capnp/rpc-twoparty.h>
-#include <kj/async-io.h>
-
 #include <chrono>
 #include <functional>
 
-#include "schemas/control.capnp.h"
+#include "tests/bench/rpc_load_impl.h"
 
 namespace banger::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Client {
-  explicit Client(kj::Own<kj::AsyncIoStream> connection)
-      : stream(kj::mv(connection)),
-        rpc(*stream),
-        control(rpc.bootstrap().castAs<schema::Control>()) {}
-  kj::Own<kj::AsyncIoStream> stream;
-  capnp::TwoPartyClient rpc;
-  schema::Control::Client control;
-};
+// One call of client `number`, `turn` of its calls.
+using Call = std::function<kj::Promise<void>(std::size_t number, std::size_t turn)>;
+
+kj::Promise<void> repeat(const Call& call, std::size_t number, std::size_t turn, std::size_t turns) {
+  if (turn == turns) return kj::READY_NOW;
+  return call(number, turn).then([&call, number, turn, turns] {
+    return repeat(call, number, turn + 1, turns);
+  });
+}
+
+Result<double> seconds(kj::AsyncIoContext& io, std::size_t clients, std::size_t calls, const Call& call) {
+  const auto begun = Clock::now();
+  kj::Vector<kj::Promise<void>> all;
+  for (std::size_t i = 0; i < clients; ++i) all.add(repeat(call, i, 0, calls / clients));
+  try {
+    kj::joinPromises(all.releaseAsArray()).wait(io.waitScope);
+  } catch (const kj::Exception& exception) {
+    return fail(exception.getDescription().cStr());
+  }
+  return std::chrono::duration<double>(Clock::now() - begun).count();
+}
 
 }  // namespace
-
-struct RpcLoad::Impl {
-  kj::AsyncIoContext io = kj::setupAsyncIo();
-  std::vector<std::unique_ptr<Client>> clients;
-  std::uint64_t commands = 0;
-
-  // One call of client `number`, `turn` of its calls.
-  using Call = std::function<kj::Promise<void>(std::size_t number, std::size_t turn)>;
-
-  kj::Promise<void> repeat(const Call& call, std::size_t number, std::size_t turn,
-                           std::size_t turns) {
-    if (turn == turns) return kj::READY_NOW;
-    return call(number, turn).then([this, &call, number, turn, turns] {
-      return repeat(call, number, turn + 1, turns);
-    });
-  }
-
-  Result<double> seconds(std::size_t calls, const Call& call) {
-    const auto begun = Clock::now();
-    kj::Vector<kj::Promise<void>> all;
-    for (std::size_t i = 0; i < clients.size(); ++i) {
-      all.add(repeat(call, i, 0, calls / clients.size()));
-    }
-    try {
-      kj::joinPromises(all.releaseAsArray()).wait(io.waitScope);
-    } catch (const kj::Exception& exception) {
-      return fail(exception.getDescription().cStr());
-    }
-    return std::chrono::duration<double>(Clock::now() - begun).count();
-  }
-
-  kj::Promise<void> submit(std::size_t number,
-                           const std::function<void(schema::Intent::Builder)>& fill) {
-    auto request = clients[number]->control.submitRequest();
-    auto id = request.initCommandId();
-    id.setHi(0xbe7c4);
-    id.setLo(++commands);
-    fill(request.initIntent());
-    return request.send().then([](auto&& answer) {
-      const auto reply = answer.getReply();
-      KJ_REQUIRE(reply.isAccepted(), "an intent was refused", reply.getRefused().getMessage());
-    });
-  }
-};
 
 RpcLoad::RpcLoad(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RpcLoad::~RpcLoad() = default;
@@ -75,13 +40,12 @@ RpcLoad::~RpcLoad() = default;
 Result<std::unique_ptr<RpcLoad>> RpcLoad::open(const std::string& socket, std::size_t clients) {
   auto impl = std::make_unique<Impl>();
   try {
-    auto& scope = impl->io.waitScope;
-    auto address = impl->io.provider->getNetwork().parseAddress("unix:" + socket).wait(scope);
+    auto& network = impl->io.provider->getNetwork();
+    impl->address = network.parseAddress("unix:" + socket).wait(impl->io.waitScope);
+    impl->changes.resize(clients);
     for (std::size_t i = 0; i < clients; ++i) {
-      impl->clients.push_back(std::make_unique<Client>(address->connect().wait(scope)));
-      auto hello = impl->clients.back()->control.helloRequest();
-      hello.setClient("bench");
-      hello.send().wait(scope);
+      impl->clients.push_back(kj::heap<RpcClient>(impl->connect()));
+      impl->hello(*impl->clients.back());
     }
   } catch (const kj::Exception& exception) {
     return fail(exception.getDescription().cStr());
@@ -90,24 +54,21 @@ Result<std::unique_ptr<RpcLoad>> RpcLoad::open(const std::string& socket, std::s
 }
 
 Result<double> RpcLoad::ping(std::size_t calls) {
-  return impl_->seconds(calls, [this](std::size_t number, std::size_t) {
+  return seconds(impl_->io, impl_->clients.size(), calls, [this](std::size_t number, std::size_t) {
     return impl_->clients[number]->control.pingRequest().send().ignoreResult();
   });
 }
 
 Result<double> RpcLoad::change_vms(std::size_t calls) {
-  return impl_->seconds(calls, [this](std::size_t number, std::size_t turn) {
-    return impl_->submit(number, [&](schema::Intent::Builder intent) {
-      auto change = intent.initSetVm();
-      change.setVm("vm-" + std::to_string(number));
-      change.setMemoryMib(turn % 2 == 0 ? 512 : 256);
-    });
+  return seconds(impl_->io, impl_->clients.size(), calls, [this](std::size_t number, std::size_t) {
+    return impl_->change(number).ignoreResult();
   });
 }
 
 Status RpcLoad::create_vms(const std::string& image) {
-  const auto done = impl_->seconds(impl_->clients.size(), [&](std::size_t number, std::size_t) {
-    return impl_->submit(number, [&](schema::Intent::Builder intent) {
+  const std::size_t clients = impl_->clients.size();
+  const auto done = seconds(impl_->io, clients, clients, [&](std::size_t number, std::size_t) {
+    auto created = impl_->submit(number, [&](schema::Intent::Builder intent) {
       auto create = intent.initCreateVm();
       create.setName("vm-" + std::to_string(number));
       create.setImage(image);
@@ -117,6 +78,7 @@ Status RpcLoad::create_vms(const std::string& image) {
       settings.setDiskMib(1024);
       settings.setNet(2);
     });
+    return created.ignoreResult();
   });
   return done ? Status() : Status(std::unexpected(done.error()));
 }

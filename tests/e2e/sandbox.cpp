@@ -18,6 +18,7 @@
 #include <sstream>
 
 #include "tests/catch.h"
+#include "tests/stub_image.h"
 
 extern char** environ;
 
@@ -183,12 +184,7 @@ std::vector<pid_t> Sandbox::processes_of(const std::string& program) const {
 
 void Sandbox::make_stub_image(const std::string& name) const {
   std::string source = dir_ + "/image";
-  fs::create_directory(source);
-  std::ofstream(source + "/kernel") << "not a kernel";
-  std::ofstream(source + "/initrd") << "not an initrd";
-  Ran made = run({"/sbin/mke2fs", "-q", "-t", "ext4", source + "/rootfs.ext4", "4M"}, {}, "");
-  INFO(made.err);
-  REQUIRE(made.code == 0);
+  REQUIRE(test::write_stub_image(source));
   Ran imported = ctl({"image", "import", name, source});
   INFO(imported.err);
   REQUIRE(imported.code == 0);

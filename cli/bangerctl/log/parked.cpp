@@ -1,15 +1,18 @@
 #include "cli/bangerctl/log/parked.h"
 
 #include "cli/bangerctl/terminal.h"
-#include "projections/rows.h"
 
 namespace banger::ctl {
 
 Answer<ParkedStreams> read_parked(Session& session) {
   const auto rows = read_rows(session, std::string(kParkedStreams.name));
   if (!rows) return std::unexpected(rows.error());
+  return parked_of(*rows);
+}
+
+Answer<ParkedStreams> parked_of(const StoredRows& rows) {
   ParkedStreams parked;
-  for (const auto& [key, value] : *rows) {
+  for (const auto& [key, value] : rows) {
     auto row = parse_parked_row(value);
     if (!row) return std::unexpected(to_failure(std::move(row).error()));
     parked.insert(*std::move(row));

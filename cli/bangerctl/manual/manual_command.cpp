@@ -60,7 +60,7 @@ std::string help_footer() {
 }
 
 void add_manual_verb(const Verbs& verbs) {
-  CLI::App* verb = add_verb(verbs.app, "manual", "bangerctl(1), for man");
+  CLI::App* verb = add_verb(verbs.app, kManualVerb, "bangerctl(1), for man");
   verb->group("");  // the build's
   on_chosen(verbs, verb, [&root = verbs.app](Context&) -> Answer<int> {
     const auto done = print(manual::of_program(root, page_of()));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <sstream>
 
 #include "tests/cli/bangerctl/support.h"
 
@@ -51,6 +52,35 @@ TEST_CASE(
     CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') <= 2);
   }
   CHECK(place.lines("pids").empty());
+}
+
+// Only the part of the tree that the words name is built.
+TEST_CASE("each word of --help is known when it is the only one of them") {
+  const Place place;
+  std::istringstream help(place.run({"--help"}).out);
+  std::string line;
+  while (std::getline(help, line) && line != "Subcommands:") {}
+  std::vector<std::string> nouns;
+  while (std::getline(help, line) && line.starts_with("  ")) {
+    if (line[2] != ' ') nouns.push_back(line.substr(2, line.find(' ', 2) - 2));
+  }
+  REQUIRE(nouns.size() >= 12);
+  for (const std::string& noun : nouns) {
+    INFO(noun);
+    const Ran ran = place.run({"--no-autostart", noun, "--frob"});
+    CHECK(ran.code == 2);
+    CHECK(ran.err.find("try: bangerctl " + noun) != std::string::npos);
+  }
+}
+
+TEST_CASE("a noun behind another is a name like any other") {
+  const Place place;
+  for (const char* name : {"image", "complete", "manual", "df"}) {
+    INFO(name);
+    const Ran ran = place.run({"vm", "start", name});
+    CHECK(ran.code == 0);
+    CHECK(ran.out == std::string(name) + "\n");
+  }
 }
 
 TEST_CASE("help and version need no daemon") {

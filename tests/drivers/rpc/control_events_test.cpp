@@ -1,6 +1,7 @@
 // Events on their way out: pages, followers, and sinks that are slow, fail, or are killed.
 #include <signal.h>
 
+#include <array>
 #include <cstdlib>
 
 #include "drivers/uv/spawn.h"
@@ -84,6 +85,13 @@ bool in_order(const Taken& taken, std::size_t first = 1) {
   return true;
 }
 
+// Of the service, once there are at least so many.
+int reads(Controlled& c, int least) {
+  int seen = 0;
+  wait_until(c.io, [&] { return (seen = c.on_loop([&] { return c.service.reads; })) >= least; });
+  return seen;
+}
+
 size_t followers(Controlled& c) {
   return c.on_loop([&] { return c.service.wakes.size(); });
 }
@@ -132,6 +140,49 @@ TEST_CASE("a follower gets what was there, and what comes, in order and once") {
   wait_until(c.io, [&] { return later.events.size() == 51; });
   CHECK(in_order(later, 2600));
   CHECK(later.actors == std::vector<std::uint32_t>{1, 2});  // each follower is told on its own
+}
+
+TEST_CASE("what several followers read at the same place is read once") {
+  Controlled c;
+  append(c, 7 * 63, 4096);  // batches, all of which are kept
+  std::array<Taken, 3> all;
+  std::vector<schema::Handle::Client> handles;
+  for (Taken& taken : all) {
+    handles.push_back(follow(c.io, c.control, taken));
+    wait_until(c.io, [&] { return taken.events.size() == 7 * 63; });
+    CHECK(in_order(taken));
+  }
+  CHECK(reads(c, 7 + 3) == 7 + 3);  // that there is no more, each saw on its own
+  append(c, 1);
+  for (Taken& taken : all) wait_until(c.io, [&] { return taken.events.size() == 7 * 63 + 1; });
+  CHECK(reads(c, 10 + 1 + 3) == 10 + 1 + 3);
+}
+
+TEST_CASE("whoever fell behind reads from the log, and what is kept is bounded") {
+  Controlled c;
+  append(c, 63 * 20, 4096);
+  Taken first, second;
+  const auto one = follow(c.io, c.control, first);
+  wait_until(c.io, [&] { return first.events.size() == 63 * 20; });
+  const auto two = follow(c.io, c.control, second);
+  wait_until(c.io, [&] { return second.events.size() == 63 * 20; });
+  CHECK(in_order(second));
+  CHECK(reads(c, 2 * (20 + 1)) == 2 * (20 + 1));
+}
+
+TEST_CASE("after an erasure nobody gets what was read before it") {
+  Controlled c;
+  append(c, 3);
+  Taken before, after;
+  const auto one = follow(c.io, c.control, before);
+  wait_until(c.io, [&] { return before.events.size() == 3; });
+  c.on_loop([&] { c.service.log[0].open = "gone"; });
+  auto erase = c.control.logCareRequest().send().getCare().eraseRequest();
+  erase.setVmId(7);
+  erase.send().wait(c.io.waitScope);
+  const auto two = follow(c.io, c.control, after);
+  wait_until(c.io, [&] { return after.events.size() == 3; });
+  CHECK(after.events[0] == "gone");
 }
 
 TEST_CASE("events that come while a page is being read are not slept through") {

@@ -5,7 +5,7 @@
 namespace banger::rpc::test {
 
 Controlled::Controlled(ServerLimits limits)
-    : server(limits, [this](const Client& client) { return make_control(service, client); }),
+    : server(limits, make_controls(service)),
       connection(std::in_place, io, server.path()),
       control(connect(*connection)) {}
 
