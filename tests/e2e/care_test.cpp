@@ -55,6 +55,19 @@ TEST_CASE("a VM's events leave as a bundle that is replayed elsewhere, and a who
   CHECK(events[0].at("digest").get<std::string>().size() == 64);
   CHECK(banger.ctl({"events", "export", incident, "--vm", "web"}).code == 1);  // nobody's file is overwritten
 
+  const auto last = banger::test::json_lines(banger.ctl({"events", "ls", "-r", "--limit", "1", "-o", "json"}).out).at(0);
+  CHECK(banger.json({"events", "export", banger.dir() + "/times.bundle", "--since", "yesterday", "--until", "now"})
+            .at("about") == "events 1 to " + last.at("sequence").dump());
+  const Json since = banger.json({"events", "export", banger.dir() + "/since.bundle", "--since",
+                                  last.at("time").get<std::string>(), "--until", "#" + last.at("sequence").dump()});
+  CHECK(since.at("last_sequence") == last.at("sequence"));
+  CHECK(since.at("about").get<std::string>().ends_with(" to " + last.at("sequence").dump()));
+  CHECK(banger.ctl({"events", "export", banger.dir() + "/none.bundle", "--until", "2001-01-01"})
+            .err.find("no events within these times") != std::string::npos);
+  CHECK(banger.ctl({"events", "export", banger.dir() + "/none.bundle", "--since", "soon"}).code == 2);
+  CHECK(banger.ctl({"events", "export", banger.dir() + "/none.bundle", "--since", "99999"})
+            .err.find("the last is") != std::string::npos);
+  CHECK_FALSE(fs::exists(banger.dir() + "/none.bundle"));
   const Json all = banger.json({"events", "export", whole});
   const auto vms = banger.json({"vm", "ls"});
   CHECK(banger.ctl({"events", "import", whole}).err.find("open in another process") != std::string::npos);

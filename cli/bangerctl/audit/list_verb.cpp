@@ -31,13 +31,6 @@ std::vector<std::string> kind_names() {
   return names;
 }
 
-Answer<std::optional<When>> read_bound(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  const auto when = read_when(text);
-  if (!when) return std::unexpected(when.error());
-  return *when;
-}
-
 Answer<EventQuery> query_of(Session& session, const ListOptions& options) {
   EventQuery query{.actor = options.actor, .reverse = options.reverse, .limit = options.limit};
   for (const std::string& kind : options.kinds) query.kinds.push_back(all_kinds().at(kind));

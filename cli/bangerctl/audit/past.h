@@ -10,6 +10,8 @@ namespace banger::ctl {
 
 // A moment as it was typed; one that makes no sense is a misuse.
 [[nodiscard]] Answer<When> read_when(const std::string& text);
+// The same of an option that need not be given: --since, --until.
+[[nodiscard]] Answer<std::optional<When>> read_bound(const std::string& text);
 
 // What a moment came to.
 struct At {
