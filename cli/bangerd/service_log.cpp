@@ -42,32 +42,28 @@ void Service::projection_rows(std::string_view name, std::string_view after_key,
 
 void Service::events(Sequence from, std::uint32_t max_bytes, std::uint32_t known_actors, std::uint32_t known_boots,
                      std::function<void(Result<rpc::EventBatch>)> answer) {
-  rpc::EventBatch batch;
-  batch.head = parts_.log.head().sequence;
-  batch.next = std::max<Sequence>(from, 1);
-  if (batch.next <= batch.head) {
-    std::size_t bytes = 0;
-    log::Hasher hasher;
-    auto next = parts_.log.read(batch.next, max_bytes, [&](const log::Frame& frame) {
-      bytes += frame.public_bytes.size() + frame.personal_bytes().size();
-      if (bytes > max_bytes && !batch.events.empty()) return false;
-      batch.events.push_back({std::string(frame.public_bytes), std::string(frame.personal_bytes()), frame.erased(),
-                              log::frame_digest(frame, hasher)});
-      batch.next = frame.sequence + 1;
-      return true;
-    });
-    if (!next) return answer(std::unexpected(next.error()));
-  }
-  batch.interned = new_entries(known_actors, known_boots);
-  answer(std::move(batch));
-}
-
-std::vector<InternedEntry> Service::new_entries(std::uint32_t known_actors, std::uint32_t known_boots) const {
-  std::vector<InternedEntry> all = parts_.runtime.interned().all();
-  std::erase_if(all, [&](const InternedEntry& entry) {
-    return entry.number <= (entry.table == InternTable::kActor ? known_actors : known_boots);
-  });
-  return all;
+  using Answer = Result<rpc::EventBatch>;
+  auto ask = [&log = parts_.log, from, max_bytes, known_actors, known_boots](const Ground& on) -> Answer {
+    rpc::EventBatch batch;
+    batch.head = on.head;
+    batch.next = std::max<Sequence>(from, 1);
+    if (batch.next <= batch.head) {
+      std::size_t bytes = 0;
+      log::Hasher hasher;
+      auto next = log.read(batch.next, max_bytes, [&](const log::Frame& frame) {
+        bytes += frame.public_bytes.size() + frame.personal_bytes().size();
+        if (frame.sequence > on.head || (bytes > max_bytes && !batch.events.empty())) return false;
+        batch.events.push_back({std::string(frame.public_bytes), std::string(frame.personal_bytes()), frame.erased(),
+                                log::frame_digest(frame, hasher)});
+        batch.next = frame.sequence + 1;
+        return true;
+      });
+      if (!next) return std::unexpected(next.error());
+    }
+    batch.interned = on.interned->after(known_actors, known_boots);
+    return batch;
+  };
+  questions_.ask<Answer>(std::move(ask), std::move(answer));
 }
 
 rpc::Hold Service::on_new_events(std::function<void()> wake) {
@@ -75,11 +71,6 @@ rpc::Hold Service::on_new_events(std::function<void()> wake) {
   return {this, [here = here_, subscriber](Service* service) {
             if (*here) service->parts_.runtime.unsubscribe(subscriber);
           }};
-}
-
-void Service::stream_events(StreamId stream, StreamVersion from, std::uint32_t limit,
-                            std::function<void(Result<std::vector<Sequence>>)> answer) {
-  answer(parts_.log.stream_events(stream, from, limit));
 }
 
 void Service::verify(std::function<void(std::uint64_t, std::uint64_t)> progress,

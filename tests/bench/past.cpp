@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "cli/bangerd/audit/living.h"
 #include "cli/bangerd/audit/past.h"
 #include "cli/bangerd/audit/search.h"
 #include "engine/runtime/load_interned.h"
