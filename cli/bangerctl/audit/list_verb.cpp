@@ -68,7 +68,9 @@ Answer<int> list(Context& context, const ListOptions& options) {
     for (const EventRecord& record : *records) {
       names.learn(record);
       const std::string& name = names.of(record.envelope.stream);
-      text += context.json() ? dump(event_json(record, name)) + "\n" : event_line(record, name);
+      const bool erased = search.erased().contains(record.envelope.sequence);
+      text += context.json() ? dump(event_json(record, name, erased)) + "\n"
+                             : event_line(record, name, erased);
     }
     const auto done = print(std::exchange(text, {}));
     if (!done) return std::unexpected(done.error());

@@ -223,6 +223,10 @@ Answer<std::vector<EventRecord>> EventSearch::next() {
 
 Answer<std::vector<EventRecord>> search_all(Session& session, EventQuery query) {
   EventSearch search(session, std::move(query));
+  return found_by(search);
+}
+
+Answer<std::vector<EventRecord>> found_by(EventSearch& search) {
   std::vector<EventRecord> all;
   while (search.more()) {
     auto records = search.next();
