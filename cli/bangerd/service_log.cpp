@@ -40,30 +40,32 @@ void Service::projection_rows(std::string_view name, std::string_view after_key,
   });
 }
 
+// A page of what is there is given at once, since followers live on it; that there is no more, only once all that was
+// appended before is durable.
 void Service::events(Sequence from, std::uint32_t max_bytes, std::uint32_t known_actors, std::uint32_t known_boots,
                      std::function<void(Result<rpc::EventBatch>)> answer) {
-  using Answer = Result<rpc::EventBatch>;
-  auto ask = [&log = parts_.log, from, max_bytes, known_actors, known_boots](const Ground& on) -> Answer {
+  auto read = [this, from, max_bytes, known_actors, known_boots, answer = std::move(answer)] {
     rpc::EventBatch batch;
-    batch.head = on.head;
+    batch.head = parts_.log.head().sequence;
     batch.next = std::max<Sequence>(from, 1);
     if (batch.next <= batch.head) {
       std::size_t bytes = 0;
       log::Hasher hasher;
-      auto next = log.read(batch.next, max_bytes, [&](const log::Frame& frame) {
+      auto next = parts_.log.read(batch.next, max_bytes, [&](const log::Frame& frame) {
         bytes += frame.public_bytes.size() + frame.personal_bytes().size();
-        if (frame.sequence > on.head || (bytes > max_bytes && !batch.events.empty())) return false;
+        if (bytes > max_bytes && !batch.events.empty()) return false;
         batch.events.push_back({std::string(frame.public_bytes), std::string(frame.personal_bytes()), frame.erased(),
                                 log::frame_digest(frame, hasher)});
         batch.next = frame.sequence + 1;
         return true;
       });
-      if (!next) return std::unexpected(next.error());
+      if (!next) return answer(std::unexpected(next.error()));
     }
-    batch.interned = on.interned->after(known_actors, known_boots);
-    return batch;
+    batch.interned = parts_.runtime.interned().after(known_actors, known_boots);
+    answer(std::move(batch));
   };
-  questions_.ask<Answer>(std::move(ask), std::move(answer));
+  if (from <= parts_.log.head().sequence) return read();
+  parts_.runtime.when_durable(std::move(read));
 }
 
 rpc::Hold Service::on_new_events(std::function<void()> wake) {
