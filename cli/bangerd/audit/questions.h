@@ -40,9 +40,13 @@ class Questions {
     runtime_.when_durable([this, here = here_, question = std::move(question),
                            answer = std::move(answer)] {
       if (!*here) return;
-      auto work = [question, ground = ground()] { return question(ground); };
-      auto done = [here, answer](Answer given) {
-        if (*here) answer(std::move(given));
+      // On the heap from the start: GCC 12 takes the destructor of an expected that is passed on by
+      // value for a free() of nothing that was allocated.
+      auto work = [question, ground = ground()] {
+        return std::make_unique<Answer>(question(ground));
+      };
+      auto done = [here, answer](std::unique_ptr<Answer> given) {
+        if (*here) answer(std::move(*given));
       };
       using Refused = typename Answer::error_type;
       if (auto begun = readers_.submit(std::move(work), std::move(done)); !begun)
