@@ -74,14 +74,27 @@ Status Interned::load(const InternedEntry& entry) {
   return fail("an interned entry of a table that this version does not know");
 }
 
-std::vector<InternedEntry> Interned::all() const {
+std::vector<InternedEntry> Interned::after(std::uint32_t actors, std::uint32_t boots) const {
   std::vector<InternedEntry> entries;
-  entries.reserve(actors_.size() + boots_.size());
-  for (const auto& [number, actor] : actors_) {
-    entries.push_back({InternTable::kActor, number, actor_bytes(actor)});
+  for (auto it = actors_.upper_bound(actors); it != actors_.end(); ++it) {
+    entries.push_back({InternTable::kActor, it->first, actor_bytes(it->second)});
   }
-  for (const auto& [number, boot] : boots_) entries.push_back({InternTable::kBoot, number, boot.hex()});
+  for (auto it = boots_.upper_bound(boots); it != boots_.end(); ++it) {
+    entries.push_back({InternTable::kBoot, it->first, it->second.hex()});
+  }
   return entries;
+}
+
+std::optional<InternedEntry> Interned::entry(InternTable table, std::uint32_t number) const {
+  switch (table) {
+    case InternTable::kActor:
+      if (const Actor* found = actor(number)) return InternedEntry{table, number, actor_bytes(*found)};
+      break;
+    case InternTable::kBoot:
+      if (const BootId* found = boot(number)) return InternedEntry{table, number, found->hex()};
+      break;
+  }
+  return std::nullopt;
 }
 
 }  // namespace banger

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,14 @@ class Interned {
   [[nodiscard]] std::vector<InternedEntry> take_new();
   // An entry as the log or a peer gives it. Hostile bytes give an Error.
   [[nodiscard]] Status load(const InternedEntry& entry);
-  [[nodiscard]] std::vector<InternedEntry> all() const;
+  [[nodiscard]] std::vector<InternedEntry> all() const { return after(0, 0); }
+  // Those that whoever knows so many of each table's lacks: a table grows at its end only.
+  [[nodiscard]] std::vector<InternedEntry> after(std::uint32_t actors, std::uint32_t boots) const;
+  // Nothing where there is no such number.
+  [[nodiscard]] std::optional<InternedEntry> entry(InternTable table, std::uint32_t number) const;
+  // The last number of each table; 0: it is empty.
+  [[nodiscard]] std::uint32_t last_actor() const { return actors_.empty() ? 0 : actors_.rbegin()->first; }
+  [[nodiscard]] std::uint32_t last_boot() const { return boots_.empty() ? 0 : boots_.rbegin()->first; }
 
  private:
   std::map<Actor, std::uint32_t> actor_numbers_;

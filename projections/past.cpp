@@ -127,21 +127,24 @@ void PastFold::close_chunk(Sequence sequence, std::vector<Row>& rows) {
   open_ = {};
 }
 
-Result<PastState> fold_past(StreamId stream, std::string_view snapshot,
-                            std::span<const EventRecord> records,
-                            const std::optional<Parked>& parked) {
-  Fleet fleet;
-  if (!snapshot.empty()) {
-    BANGER_TRY(load_row(fleet, projection_of(stream.kind).name, snapshot));
-    rebuild_indexes(fleet);
-  }
-  for (const EventRecord& record : records) evolve(fleet, record);
-  if (auto found = fleet.parked.find(stream); found != fleet.parked.end()) {
-    return fail("event " + std::to_string(found->second.sequence) +
-                " does not fit its stream, which is not parked");
-  }
-  const bool none = records.empty() && snapshot.empty();
-  return PastState{none ? std::string() : row_of(fleet, stream), parked};
+Status StreamFold::begin(std::string_view snapshot) {
+  if (snapshot.empty()) return {};
+  begun_ = true;
+  BANGER_TRY(load_row(fleet_, projection_of(stream_.kind).name, snapshot));
+  rebuild_indexes(fleet_);
+  return {};
+}
+
+Status StreamFold::take(const EventRecord& record) {
+  begun_ = true;
+  evolve(fleet_, record);
+  if (!fleet_.parked.contains(stream_)) return {};
+  return fail("event " + std::to_string(record.envelope.sequence) +
+              " does not fit its stream, which is not parked");
+}
+
+std::string StreamFold::row() const {
+  return begun_ ? row_of(fleet_, stream_) : std::string();
 }
 
 const ProjectionInfo& projection_of(StreamKind kind) {

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 
 #include "projections/rows.h"
 
@@ -69,11 +68,20 @@ struct PastState {
   std::optional<Parked> parked;  // it had stopped by then, and `row` is what it was before
 };
 
-// Folds one stream alone, from its snapshot (or nothing) and the events after that. `parked` is
-// where evolve stopped it, in the whole fleet, and the events end before that.
-[[nodiscard]] Result<PastState> fold_past(StreamId stream, std::string_view snapshot,
-                                          std::span<const EventRecord> records,
-                                          const std::optional<Parked>& parked);
+// One stream folded alone: begun with its snapshot (or nothing), then with the events after that.
+class StreamFold {
+ public:
+  explicit StreamFold(StreamId stream) : stream_(stream) {}
+  [[nodiscard]] Status begin(std::string_view snapshot);
+  // An Error where the event does not fit: streams that are parked are not folded that far.
+  [[nodiscard]] Status take(const EventRecord& record);
+  [[nodiscard]] std::string row() const;  // as stored; empty: it is not there
+
+ private:
+  StreamId stream_;
+  Fleet fleet_;
+  bool begun_ = false;
+};
 
 // The projection that a stream's own row is in.
 [[nodiscard]] const ProjectionInfo& projection_of(StreamKind kind);

@@ -26,6 +26,7 @@ Answer<std::vector<EventRecord>> EventReader::decode_batch(schema::EventBatch::R
   for (const auto event : batch.getEvents()) {
     auto record = decode(bytes_of(event.getOpen()), bytes_of(event.getPersonal()), interned_);
     if (!record) return std::unexpected(to_failure(std::move(record).error()));
+    if (event.getErased()) erased_.insert(record->envelope.sequence);
     records.push_back(*std::move(record));
   }
   head_ = batch.getHeadSequence();

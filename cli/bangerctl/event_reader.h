@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 #include "cli/bangerctl/session.h"
 #include "events/codec.h"
@@ -24,6 +25,8 @@ class EventReader {
   // How many interned entries it has: others ask for the new ones only.
   [[nodiscard]] std::uint32_t known_actors() const { return actors_; }
   [[nodiscard]] std::uint32_t known_boots() const { return boots_; }
+  // Of those that it has read the ones whose personal part was cut out of the log.
+  [[nodiscard]] const std::set<Sequence>& erased() const { return erased_; }
   // The head of the log, as of the last page.
   [[nodiscard]] Sequence head() const { return head_; }
 
@@ -33,6 +36,7 @@ class EventReader {
   std::uint32_t actors_ = 0;
   std::uint32_t boots_ = 0;
   Sequence head_ = 0;
+  std::set<Sequence> erased_;
   std::vector<EventRecord> kept_;
 };
 

@@ -17,7 +17,8 @@ Answer<int> show(Context& context, std::uint64_t sequence) {
   if (!record) return std::unexpected(record.error());
   StreamNames names(context.session());
   names.learn(*record);
-  const Json json = event_json(*record, names.of(record->envelope.stream));
+  const Json json = event_json(*record, names.of(record->envelope.stream),
+                               reader.erased().contains(sequence));
   std::string text = dump(json) + "\n";
   if (!context.json()) {
     std::vector<std::pair<std::string, std::string>> fields;
@@ -58,11 +59,11 @@ std::string event_header() {
   return line_of({"SEQ", "TIME", "STREAM", "KIND", "WHO", "DETAILS"});
 }
 
-std::string event_line(const EventRecord& record, std::string_view name) {
+std::string event_line(const EventRecord& record, std::string_view name, bool erased) {
   const Envelope& envelope = record.envelope;
   return line_of({std::to_string(envelope.sequence), when(envelope.time_ns),
                   stream_label(envelope.stream, name), std::string(name_of(record.event)),
-                  actor_label(envelope.actor), event_details(record.event)});
+                  actor_label(envelope.actor), event_details(record.event, erased)});
 }
 
 std::string gap_text(bool json, Sequence from, Sequence to, const std::string& cursor) {

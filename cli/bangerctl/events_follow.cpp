@@ -162,12 +162,13 @@ Answer<bool> Follower::print_new() {
     ++at_.next;
     names_.learn(record);
     const std::string& name = names_.of(record.envelope.stream);
+    const bool erased = inbox_->reader.erased().contains(record.envelope.sequence);
     if (context_.json()) {
-      Json json = event_json(record, name);
+      Json json = event_json(record, name, erased);
       json["cursor"] = written(at_);
       text += dump(json) + "\n";
     } else {
-      text += event_line(record, name);
+      text += event_line(record, name, erased);
     }
     ++printed_;
   }

@@ -30,31 +30,34 @@ void add_details(std::string& out, const Json& object) {
 
 }  // namespace
 
-Json event_json(const EventRecord& record, std::string_view name) {
+Json event_json(const EventRecord& record, std::string_view name, bool erased) {
   const Envelope& envelope = record.envelope;
   Json stream = to_json(envelope.stream);
   stream["name"] = name.empty() ? Json(nullptr) : Json(std::string(name));
-  return Json{{"sequence", envelope.sequence},
-              {"time", iso_time(envelope.time_ns)},
-              {"time_ns", envelope.time_ns},
-              {"kind", name_of(record.event)},
-              {"stream", std::move(stream)},
-              {"version", envelope.version},
-              {"actor",
-               {{"uid", envelope.actor.uid},
-                {"user", envelope.actor.user},
-                {"client", envelope.actor.client}}},
-              {"command", to_json(envelope.command)},
-              {"correlation", to_json(envelope.correlation)},
-              {"causation", envelope.causation},
-              {"boot", to_json(envelope.boot)},
-              {"schema_version", envelope.schema_version},
-              {"data", payload_json(record.event)}};
+  Json json{{"sequence", envelope.sequence},
+            {"time", iso_time(envelope.time_ns)},
+            {"time_ns", envelope.time_ns},
+            {"kind", name_of(record.event)},
+            {"stream", std::move(stream)},
+            {"version", envelope.version},
+            {"actor",
+             {{"uid", envelope.actor.uid},
+              {"user", envelope.actor.user},
+              {"client", envelope.actor.client}}},
+            {"command", to_json(envelope.command)},
+            {"correlation", to_json(envelope.correlation)},
+            {"causation", envelope.causation},
+            {"boot", to_json(envelope.boot)},
+            {"schema_version", envelope.schema_version},
+            {"data", payload_json(record.event)}};
+  if (erased) json["erased"] = true;
+  return json;
 }
 
-std::string event_details(const Event& event) {
+std::string event_details(const Event& event, bool erased) {
   std::string out;
   add_details(out, payload_json(event));
+  if (erased) out += out.empty() ? "(erased)" : " (erased)";
   return out;
 }
 

@@ -6,10 +6,10 @@
 
 namespace banger::ctl {
 
-// `name` of its stream, where that is known.
-[[nodiscard]] Json event_json(const EventRecord& record, std::string_view name);
+// `name` of its stream, where that is known; `erased`: its personal part was cut out of the log.
+[[nodiscard]] Json event_json(const EventRecord& record, std::string_view name, bool erased = false);
 // The DETAILS column: "incarnation=1 after_ms=5120". Not escaped yet.
-[[nodiscard]] std::string event_details(const Event& event);
+[[nodiscard]] std::string event_details(const Event& event, bool erased = false);
 [[nodiscard]] std::string stream_label(StreamId stream, std::string_view name);  // "vm/web"
 [[nodiscard]] std::string actor_label(const Actor& actor);  // "alice/bangerctl"
 

@@ -55,7 +55,9 @@ struct Service::Wait {
 };
 
 Service::Service(ServiceParts parts)
-    : parts_(std::move(parts)), care_({parts_.loop, parts_.runtime, parts_.log, parts_.slow, parts_.config.shadow_fold_s}) {
+    : parts_(std::move(parts)),
+      questions_(parts_.runtime, parts_.log, parts_.readers),
+      care_({parts_.loop, parts_.runtime, parts_.log, parts_.slow, questions_, parts_.config.shadow_fold_s}) {
   subscription_ = parts_.runtime.subscribe([this](Sequence) { wake_waits(); });
   parts_.effects.on_image_line([this](ImageId) { wake_waits(); });
 }

@@ -81,14 +81,9 @@ class Service : public rpc::ControlService {
   // Calls `settled(timed_out)` at once, on every wake and when the time is up, until it gives true.
   [[nodiscard]] rpc::Hold wait_until(std::uint64_t timeout_ms, std::function<bool(bool)> settled);
   void wake_waits();
-  // service_past.cpp: runs `ask` on a worker, and gives what comes of it.
-  template <class T>
-  void read(std::function<std::expected<T, Rejection>()> ask,
-            std::function<void(std::expected<T, Rejection>)> answer);
-  // The interned entries that a client does not know yet.
-  [[nodiscard]] std::vector<InternedEntry> new_entries(std::uint32_t known_actors, std::uint32_t known_boots) const;
 
   ServiceParts parts_;
+  Questions questions_;
   Care care_;
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);
   std::uint64_t subscription_ = 0;

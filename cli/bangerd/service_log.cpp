@@ -40,34 +40,32 @@ void Service::projection_rows(std::string_view name, std::string_view after_key,
   });
 }
 
+// A page of what is there is given at once, since followers live on it; that there is no more, only once all that was
+// appended before is durable.
 void Service::events(Sequence from, std::uint32_t max_bytes, std::uint32_t known_actors, std::uint32_t known_boots,
                      std::function<void(Result<rpc::EventBatch>)> answer) {
-  rpc::EventBatch batch;
-  batch.head = parts_.log.head().sequence;
-  batch.next = std::max<Sequence>(from, 1);
-  if (batch.next <= batch.head) {
-    std::size_t bytes = 0;
-    log::Hasher hasher;
-    auto next = parts_.log.read(batch.next, max_bytes, [&](const log::Frame& frame) {
-      bytes += frame.public_bytes.size() + frame.personal_bytes().size();
-      if (bytes > max_bytes && !batch.events.empty()) return false;
-      batch.events.push_back({std::string(frame.public_bytes), std::string(frame.personal_bytes()), frame.erased(),
-                              log::frame_digest(frame, hasher)});
-      batch.next = frame.sequence + 1;
-      return true;
-    });
-    if (!next) return answer(std::unexpected(next.error()));
-  }
-  batch.interned = new_entries(known_actors, known_boots);
-  answer(std::move(batch));
-}
-
-std::vector<InternedEntry> Service::new_entries(std::uint32_t known_actors, std::uint32_t known_boots) const {
-  std::vector<InternedEntry> all = parts_.runtime.interned().all();
-  std::erase_if(all, [&](const InternedEntry& entry) {
-    return entry.number <= (entry.table == InternTable::kActor ? known_actors : known_boots);
-  });
-  return all;
+  auto read = [this, from, max_bytes, known_actors, known_boots, answer = std::move(answer)] {
+    rpc::EventBatch batch;
+    batch.head = parts_.log.head().sequence;
+    batch.next = std::max<Sequence>(from, 1);
+    if (batch.next <= batch.head) {
+      std::size_t bytes = 0;
+      log::Hasher hasher;
+      auto next = parts_.log.read(batch.next, max_bytes, [&](const log::Frame& frame) {
+        bytes += frame.public_bytes.size() + frame.personal_bytes().size();
+        if (bytes > max_bytes && !batch.events.empty()) return false;
+        batch.events.push_back({std::string(frame.public_bytes), std::string(frame.personal_bytes()), frame.erased(),
+                                log::frame_digest(frame, hasher)});
+        batch.next = frame.sequence + 1;
+        return true;
+      });
+      if (!next) return answer(std::unexpected(next.error()));
+    }
+    batch.interned = parts_.runtime.interned().after(known_actors, known_boots);
+    answer(std::move(batch));
+  };
+  if (from <= parts_.log.head().sequence) return read();
+  parts_.runtime.when_durable(std::move(read));
 }
 
 rpc::Hold Service::on_new_events(std::function<void()> wake) {
@@ -75,11 +73,6 @@ rpc::Hold Service::on_new_events(std::function<void()> wake) {
   return {this, [here = here_, subscriber](Service* service) {
             if (*here) service->parts_.runtime.unsubscribe(subscriber);
           }};
-}
-
-void Service::stream_events(StreamId stream, StreamVersion from, std::uint32_t limit,
-                            std::function<void(Result<std::vector<Sequence>>)> answer) {
-  answer(parts_.log.stream_events(stream, from, limit));
 }
 
 void Service::verify(std::function<void(std::uint64_t, std::uint64_t)> progress,

@@ -1,9 +1,9 @@
 // The Service's answers about the past: each read on a worker thread (cli/bangerd/audit), answered
 // on the loop.
+#include "cli/bangerd/audit/living.h"
 #include "cli/bangerd/audit/past.h"
 #include "cli/bangerd/audit/search.h"
 #include "cli/bangerd/service.h"
-#include "engine/runtime/load_interned.h"
 
 namespace banger::bangerd {
 namespace {
@@ -41,95 +41,75 @@ std::expected<rpc::At, Rejection> resolve(const log::EventLog& log, const rpc::P
   return rpc::At{moment.sequence, moment.at_least, moment.at_most, *time};
 }
 
-// What every question about one moment begins with.
-struct Ground {
-  rpc::At at;
-  Interned interned;
-};
-std::expected<Ground, Rejection> ground(const log::EventLog& log, const rpc::Point& point,
-                                        Sequence head) {
-  const auto at = resolve(log, point, head);
-  if (!at) return std::unexpected(at.error());
-  auto interned = load_interned(log);
-  if (!interned) return std::unexpected(as_refusal(interned.error()));
-  return Ground{*at, *std::move(interned)};
-}
-
 }  // namespace
-
-template <class T>
-void Service::read(std::function<std::expected<T, Rejection>()> ask,
-                   std::function<void(std::expected<T, Rejection>)> answer) {
-  auto done = [here = here_, answer](std::expected<T, Rejection> result) {
-    if (*here) answer(std::move(result));
-  };
-  if (auto submitted = parts_.readers.submit(std::move(ask), std::move(done)); !submitted) {
-    answer(std::unexpected(
-        Rejection{Refusal::kExhausted, "too many questions at once", "again in a moment"}));
-  }
-}
 
 void Service::state_at(const rpc::Point& point, StreamKind kind, std::string_view reference,
                        std::function<void(std::expected<rpc::PastRow, Rejection>)> answer) {
-  auto ask = [&log = parts_.log, head = parts_.log.head().sequence, point, kind,
-              reference = std::string(reference)]() -> std::expected<rpc::PastRow, Rejection> {
-    const auto on = ground(log, point, head);
-    if (!on) return std::unexpected(on.error());
-    auto named = named_at(log, on->interned, kind, reference, on->at.sequence);
+  using Answer = std::expected<rpc::PastRow, Rejection>;
+  auto ask = [&log = parts_.log, point, kind,
+              reference = std::string(reference)](const Ground& on) -> Answer {
+    const auto at = resolve(log, point, on.head);
+    if (!at) return std::unexpected(at.error());
+    auto named = named_at(log, *on.interned, kind, reference, at->sequence);
     if (!named) return std::unexpected(named.error());
     PastState& state = named->state;
-    rpc::PastRow row{
-        .at = on->at, .row = std::move(state.row), .parked_at = 0, .parked_reason = {}};
+    rpc::PastRow row{.at = *at, .row = std::move(state.row), .parked_at = 0, .parked_reason = {}};
     if (state.parked) row.parked_at = state.parked->sequence;
     if (state.parked) row.parked_reason = state.parked->reason;
     return row;
   };
-  read<rpc::PastRow>(std::move(ask), std::move(answer));
+  questions_.ask<Answer>(std::move(ask), std::move(answer));
 }
 
 void Service::states_at(const rpc::Point& point, StreamKind kind, std::uint64_t after_id,
                         std::function<void(std::expected<rpc::PastPage, Rejection>)> answer) {
-  auto ask = [&log = parts_.log, head = parts_.log.head().sequence, point, kind,
-              after_id]() -> std::expected<rpc::PastPage, Rejection> {
-    const auto on = ground(log, point, head);
-    if (!on) return std::unexpected(on.error());
-    auto page = living_at(log, on->interned, kind, on->at.sequence, after_id);
+  using Answer = std::expected<rpc::PastPage, Rejection>;
+  auto ask = [&log = parts_.log, point, kind, after_id](const Ground& on) -> Answer {
+    const auto at = resolve(log, point, on.head);
+    if (!at) return std::unexpected(at.error());
+    auto page = living_at(log, *on.interned, kind, at->sequence, after_id);
     if (!page) return std::unexpected(as_refusal(page.error()));
-    return rpc::PastPage{on->at, std::move(page->rows), page->last_id, page->more};
+    return rpc::PastPage{*at, std::move(page->rows), page->last_id, page->more};
   };
-  read<rpc::PastPage>(std::move(ask), std::move(answer));
+  questions_.ask<Answer>(std::move(ask), std::move(answer));
 }
 
 void Service::find_streams(
     StreamKind kind, std::string_view reference,
     std::function<void(std::expected<rpc::FoundStreams, Rejection>)> answer) {
-  auto ask = [&log = parts_.log, kind,
-              reference = std::string(reference)]() -> std::expected<rpc::FoundStreams, Rejection> {
+  using Answer = std::expected<rpc::FoundStreams, Rejection>;
+  auto ask = [&log = parts_.log, kind, reference = std::string(reference)](const Ground&) -> Answer {
     const auto found = bangerd::find_streams(log, kind, reference);
     if (!found) return std::unexpected(as_refusal(found.error()));
     rpc::FoundStreams streams{.rows = {}, .more = found->more};
     for (const HistoryRow& row : found->streams) streams.rows.push_back(row_bytes(row));
     return streams;
   };
-  read<rpc::FoundStreams>(std::move(ask), std::move(answer));
+  questions_.ask<Answer>(std::move(ask), std::move(answer));
 }
 
 void Service::search(const rpc::EventQuery& query, Sequence cursor, std::uint32_t known_actors,
                      std::uint32_t known_boots,
                      std::function<void(std::expected<rpc::SearchPage, Rejection>)> answer) {
-  auto ask = [&log = parts_.log, head = parts_.log.head().sequence, query, cursor,
-              actors = actors_like(parts_.runtime.interned(),
-                                   query.actor)]() -> std::expected<rpc::SearchPage, Rejection> {
-    auto page = bangerd::search(log, query, actors, cursor, head);
+  using Answer = std::expected<rpc::SearchPage, Rejection>;
+  auto ask = [&log = parts_.log, query, cursor, known_actors,
+              known_boots](const Ground& on) -> Answer {
+    const ActorSet actors = actors_like(*on.interned, query.actor);
+    auto page = bangerd::search(log, query, actors, cursor, on.head);
     if (!page) return std::unexpected(as_refusal(page.error()));
+    page->batch.interned = on.interned->after(known_actors, known_boots);
     return *std::move(page);
   };
-  auto with_entries = [this, known_actors, known_boots,
-                       answer = std::move(answer)](std::expected<rpc::SearchPage, Rejection> page) {
-    if (page) page->batch.interned = new_entries(known_actors, known_boots);
-    answer(std::move(page));
+  questions_.ask<Answer>(std::move(ask), std::move(answer));
+}
+
+void Service::stream_events(StreamId stream, StreamVersion from, std::uint32_t limit,
+                            std::function<void(Result<std::vector<Sequence>>)> answer) {
+  using Answer = Result<std::vector<Sequence>>;
+  auto ask = [&log = parts_.log, stream, from, limit](const Ground&) -> Answer {
+    return log.stream_events(stream, from, limit);
   };
-  read<rpc::SearchPage>(std::move(ask), std::move(with_entries));
+  questions_.ask<Answer>(std::move(ask), std::move(answer));
 }
 
 }  // namespace banger::bangerd

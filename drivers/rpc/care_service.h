@@ -83,7 +83,7 @@ class CareService {
  public:
   virtual ~CareService() = default;
 
-  [[nodiscard]] virtual LogHead log_head() = 0;
+  virtual void log_head(std::function<void(LogHead)> answer) = 0;
   virtual void bundle_part(BundleSelection selection, Sequence cursor, std::size_t max_bytes,
                            std::function<void(Result<BundlePart>)> answer) = 0;
 

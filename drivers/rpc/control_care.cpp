@@ -54,14 +54,18 @@ class LogCareServer final : public schema::LogCare::Server {
  protected:
   kj::Promise<void> head(HeadContext context) override {
     return guarded(context, [this](HeadContext call) -> kj::Promise<void> {
-      const LogHead head = care_.log_head();
-      auto out = call.getResults().initHead();
-      out.setStoreId(head.store_id);
-      out.setEpoch(head.epoch);
-      out.setFirstSequence(head.first);
-      out.setSequence(head.last);
-      out.setChain(data_of(head.chain));
-      return kj::READY_NOW;
+      auto pending = make_pending<LogHead>();
+      care_.log_head([fulfiller = pending.fulfiller](LogHead head) { fulfiller.fulfill(std::move(head)); });
+      return pending.promise
+          .then([call](const LogHead& head) mutable {
+            auto out = call.getResults().initHead();
+            out.setStoreId(head.store_id);
+            out.setEpoch(head.epoch);
+            out.setFirstSequence(head.first);
+            out.setSequence(head.last);
+            out.setChain(data_of(head.chain));
+          })
+          .attach(session_->client.keep_alive());
     });
   }
 

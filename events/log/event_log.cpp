@@ -203,7 +203,7 @@ Result<std::vector<Sequence>> EventLog::stream_events(StreamId stream, StreamVer
                                                       std::size_t limit) const {
   const std::string prefix = stream_prefix(stream);
   std::vector<Sequence> found;
-  auto it = impl_->store.scan(Family::kStreams);
+  auto it = impl_->store.look(Family::kStreams);
   for (it->Seek(stream_key(stream, from)); it->Valid() && it->key().starts_with(prefix);
        it->Next()) {
     if (found.size() == limit) break;

@@ -47,7 +47,8 @@ TEST_CASE("the log's benchmarks print one object a line and leave nothing behind
         std::set<std::string>{"append_1_client_p50_us", "append_8_clients_per_s",
                               "append_64_clients_per_s", "append_64_clients_sqlite_per_s",
                               "replay_flat_file_per_s", "replay_sqlite_per_s",
-                              "replay_verified_per_s", "log_bytes_per_event", "vm_show_at_p99_ms"});
+                              "replay_verified_per_s", "log_bytes_per_event", "vm_show_at_p99_ms",
+                              "vm_ls_at_worst_ms"});
 }
 
 TEST_CASE("so does that of followers, one of whom reads nothing") {

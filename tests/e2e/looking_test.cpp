@@ -170,11 +170,16 @@ TEST_CASE("the metrics tell what happens, in the file and on the port") {
   const std::string log = slurp(banger.data() + "/bangerd.log");
   const auto told = log.find("metrics on port ");
   REQUIRE(told != std::string::npos);
+  REQUIRE(banger.ctl({"projection", "verify"}).code == 0);
   const std::string page = fetch(static_cast<std::uint16_t>(std::stoi(log.substr(told + 16))));
   CHECK(page.starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(page.find("banger_vms{state=\"running\"} 1\n") != std::string::npos);
   CHECK(page.find("banger_log_commit_seconds_count 0\n") == std::string::npos);
   CHECK(page.find("\nbanger_log_bytes ") != std::string::npos);
+  CHECK(page.find("\nbanger_drifted_rows 0\n") != std::string::npos);
+  CHECK(page.find("\nbanger_shadow_fold_sequence ") != std::string::npos);
+  for (const std::string name : {"folds_total", "fold_sequence", "fold_time_seconds"})
+    CHECK(page.find("\nbanger_shadow_" + name + " 0\n") == std::string::npos);
   REQUIRE(banger.ctl({"vm", "rm", "-f", "web"}).code == 0);
   CHECK(banger.leave() == "");
   fs::remove(file);

@@ -116,7 +116,7 @@ Ran Sandbox::ctl(const std::vector<std::string>& words, const std::string& input
 }
 
 Ran Sandbox::shell(const std::string& line) const {
-  return run({"/bin/sh", "-c", "PATH=" + kBin + ":$PATH; exec 2>&1; " + line}, environment_of(*this), "");
+  return run({"/bin/sh", "-c", "PATH=" + kBin + ":$PATH; cd '" + dir_ + "'; exec 2>&1; " + line}, environment_of(*this), "");
 }
 
 pid_t Sandbox::begin(const std::vector<std::string>& words, const std::string& log) const {

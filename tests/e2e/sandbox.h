@@ -29,7 +29,7 @@ class Sandbox {
 
   // bangerctl with these words, to its end.
   [[nodiscard]] Ran ctl(const std::vector<std::string>& words, const std::string& input = "") const;
-  // A line as a user types it, with bangerctl in PATH; stderr comes with stdout.
+  // A line as a user types it in the sandbox's directory, with bangerctl in PATH; stderr comes with stdout.
   [[nodiscard]] Ran shell(const std::string& line) const;
   // As ctl(), begun only; finish() waits for it.
   [[nodiscard]] pid_t begin(const std::vector<std::string>& words, const std::string& log) const;

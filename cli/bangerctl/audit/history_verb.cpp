@@ -57,17 +57,19 @@ Answer<int> history(Context& context, const std::string& vm) {
   Session& session = context.session();
   const auto row = find_vm(session, vm);
   if (!row) return std::unexpected(row.error());
-  const auto records = search_all(session, {.stream = row->stream});
+  EventSearch search(session, {.stream = row->stream});
+  const auto records = found_by(search);
   if (!records) return std::unexpected(records.error());
   const std::int64_t now = now_ns();
   Timeline timeline;
   Json array = Json::array();
   Table table({"SEQ", "TIME", "AGO", "WHAT", "WHO"});
   for (const EventRecord& record : *records) {
-    const Timeline::Entry entry = timeline.next(record);
+    const bool erased = search.erased().contains(record.envelope.sequence);
+    const Timeline::Entry entry = timeline.next(record, erased);
     const Envelope& envelope = record.envelope;
     if (context.json()) {
-      Json json = event_json(record, row->name);
+      Json json = event_json(record, row->name, erased);
       json["role"] = name_of(entry.role);
       json["words"] = entry.words;
       array.push_back(std::move(json));

@@ -31,13 +31,6 @@ std::vector<std::string> kind_names() {
   return names;
 }
 
-Answer<std::optional<When>> read_bound(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  const auto when = read_when(text);
-  if (!when) return std::unexpected(when.error());
-  return *when;
-}
-
 Answer<EventQuery> query_of(Session& session, const ListOptions& options) {
   EventQuery query{.actor = options.actor, .reverse = options.reverse, .limit = options.limit};
   for (const std::string& kind : options.kinds) query.kinds.push_back(all_kinds().at(kind));
@@ -91,7 +84,9 @@ Answer<int> list(Context& context, const ListOptions& options) {
     for (const EventRecord& record : *records) {
       names.learn(record);
       const std::string& name = names.of(record.envelope.stream);
-      text += context.json() ? dump(event_json(record, name)) + "\n" : event_line(record, name);
+      const bool erased = search.erased().contains(record.envelope.sequence);
+      text += context.json() ? dump(event_json(record, name, erased)) + "\n"
+                             : event_line(record, name, erased);
     }
     const auto done = print(std::exchange(text, {}));
     if (!done) return std::unexpected(done.error());

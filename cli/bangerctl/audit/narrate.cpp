@@ -203,8 +203,13 @@ std::string since(const char* what, std::int64_t then_ns, std::int64_t now_ns) {
 
 }  // namespace
 
-Told tell(const Event& event) {
-  return std::visit(Tell{}, event);
+Told tell(const Event& event, bool erased) {
+  Told told = std::visit(Tell{}, event);
+  if (!erased) return told;
+  // Without its words a command looks like a shell.
+  if (std::holds_alternative<ExecStarted>(event)) told.words = "command started";
+  told.words += " (what was typed is erased)";
+  return told;
 }
 
 bool settles_state(const Event& event) {
@@ -222,9 +227,9 @@ std::string span(std::int64_t ns) {
   return two(seconds / 86'400, " d", seconds % 86'400 / 3600, " h");
 }
 
-Timeline::Entry Timeline::next(const EventRecord& record) {
+Timeline::Entry Timeline::next(const EventRecord& record, bool erased) {
   const std::int64_t now = record.envelope.time_ns;
-  Told told = tell(record.event);
+  Told told = tell(record.event, erased);
   Entry entry{told.role, std::move(told.words)};
   const auto* exec = std::get_if<ExecStarted>(&record.event);
   const auto* finished = std::get_if<ExecFinished>(&record.event);

@@ -17,7 +17,8 @@ struct Told {
   Role role = Role::kOutcome;
   std::string words;  // "start requested", "ready after 4.1 s"
 };
-[[nodiscard]] Told tell(const Event& event);
+// `erased`: what was typed was cut out of the log.
+[[nodiscard]] Told tell(const Event& event, bool erased = false);
 
 // "850 ms", "4.1 s", "2 min 5 s", "2 h 3 min", "3 d 4 h"; empty for less than nothing (the clock
 // was set back).
@@ -35,7 +36,7 @@ class Timeline {
     Role role = Role::kOutcome;
     std::string words;  // "stopped as asked, took 1.2 s, ran 2 h 3 min"
   };
-  [[nodiscard]] Entry next(const EventRecord& record);
+  [[nodiscard]] Entry next(const EventRecord& record, bool erased = false);
 
  private:
   std::int64_t created_ns_ = 0;

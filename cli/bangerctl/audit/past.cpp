@@ -108,6 +108,13 @@ Answer<When> read_when(const std::string& text) {
   return *when;
 }
 
+Answer<std::optional<When>> read_bound(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto when = read_when(text);
+  if (!when) return std::unexpected(when.error());
+  return *when;
+}
+
 std::string label(const At& at) {
   if (at.sequence == 0) return "before the first event";
   return "after event " + std::to_string(at.sequence) + ", " + iso_time(at.time_ns);
@@ -216,6 +223,10 @@ Answer<std::vector<EventRecord>> EventSearch::next() {
 
 Answer<std::vector<EventRecord>> search_all(Session& session, EventQuery query) {
   EventSearch search(session, std::move(query));
+  return found_by(search);
+}
+
+Answer<std::vector<EventRecord>> found_by(EventSearch& search) {
   std::vector<EventRecord> all;
   while (search.more()) {
     auto records = search.next();

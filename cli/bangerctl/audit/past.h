@@ -10,6 +10,8 @@ namespace banger::ctl {
 
 // A moment as it was typed; one that makes no sense is a misuse.
 [[nodiscard]] Answer<When> read_when(const std::string& text);
+// The same of an option that need not be given: --since, --until.
+[[nodiscard]] Answer<std::optional<When>> read_bound(const std::string& text);
 
 void write(schema::Point::Builder out, const When& when);
 
@@ -71,6 +73,8 @@ class EventSearch {
   [[nodiscard]] bool more() const { return !done_ && query_.limit > 0; }
   [[nodiscard]] Answer<std::vector<EventRecord>> next();
   [[nodiscard]] std::uint64_t looked() const { return looked_; }  // at so many events
+  // Of those that were found the ones whose personal part was cut out of the log.
+  [[nodiscard]] const std::set<Sequence>& erased() const { return reader_.erased(); }
 
  private:
   void write(schema::EventQuery::Builder out) const;
@@ -83,6 +87,7 @@ class EventSearch {
   std::uint64_t looked_ = 0;
 };
 // All of them, in one go.
+[[nodiscard]] Answer<std::vector<EventRecord>> found_by(EventSearch& search);
 [[nodiscard]] Answer<std::vector<EventRecord>> search_all(Session& session, EventQuery query);
 
 }  // namespace banger::ctl

@@ -31,7 +31,8 @@ WhyNode grown(const EventRecord* event, const Children& children) {
 
 class Lines {
  public:
-  Lines(Sequence focus, bool unicode) : focus_(focus), branches_(unicode ? kUnicode : kAscii) {}
+  Lines(Sequence focus, bool unicode, const std::set<Sequence>& erased)
+      : focus_(focus), branches_(unicode ? kUnicode : kAscii), erased_(erased) {}
 
   void add(const WhyNode& root) {
     begun_ns_ = root.event->envelope.time_ns;
@@ -44,7 +45,7 @@ class Lines {
     const Envelope& envelope = node.event->envelope;
     const std::string later = before.empty() ? "" : span(envelope.time_ns - begun_ns_);
     std::string line = before + "#" + std::to_string(envelope.sequence) + "  " +
-                       escape(tell(node.event->event).words);
+                       escape(tell(node.event->event, erased_.contains(envelope.sequence)).words);
     if (!later.empty()) line += "  +" + later;
     line += "  (" + escape(actor_label(envelope.actor)) + ")";
     if (envelope.sequence == focus_) line += branches_.mark;
@@ -58,6 +59,7 @@ class Lines {
 
   Sequence focus_;
   const Branches& branches_;
+  const std::set<Sequence>& erased_;
   std::int64_t begun_ns_ = 0;
   std::vector<std::string> lines_;
 };
@@ -83,8 +85,9 @@ std::vector<WhyNode> why_trees(std::span<const EventRecord> events) {
   return trees;
 }
 
-std::vector<std::string> why_lines(std::span<const WhyNode> trees, Sequence focus, bool unicode) {
-  Lines lines(focus, unicode);
+std::vector<std::string> why_lines(std::span<const WhyNode> trees, Sequence focus, bool unicode,
+                                   const std::set<Sequence>& erased) {
+  Lines lines(focus, unicode, erased);
   for (const WhyNode& tree : trees) lines.add(tree);
   return lines.take();
 }

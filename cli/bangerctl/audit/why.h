@@ -3,6 +3,7 @@
 // causation.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,8 +22,9 @@ struct WhyNode {
 [[nodiscard]] std::vector<WhyNode> why_trees(std::span<const EventRecord> events);
 
 // A line for each event: branches, its number, how long after the root it was, what it was, and who
-// did it. The text is escaped. `focus` is marked.
+// did it. The text is escaped. `focus` is marked; `erased` are without what was typed.
 [[nodiscard]] std::vector<std::string> why_lines(std::span<const WhyNode> trees, Sequence focus,
-                                                 bool unicode);
+                                                 bool unicode,
+                                                 const std::set<Sequence>& erased = {});
 
 }  // namespace banger::ctl

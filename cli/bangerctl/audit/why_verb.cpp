@@ -5,6 +5,7 @@
 #include "cli/bangerctl/audit/past.h"
 #include "cli/bangerctl/audit/verbs.h"
 #include "cli/bangerctl/audit/why.h"
+#include "cli/bangerctl/audit/why_events.h"
 #include "cli/bangerctl/render_event.h"
 #include "cli/bangerctl/terminal.h"
 #include "cli/bangerctl/vm_watch.h"
@@ -12,42 +13,41 @@
 namespace banger::ctl {
 namespace {
 
-constexpr std::size_t kMostEvents = 512;  // of one tree; nobody reads more
-
-using Events = std::map<Sequence, EventRecord>;
-
-// The events that led to `focus`, back to the request.
-Answer<Sequence> add_causes(Session& session, const EventRecord& focus, Events& events) {
-  EventReader reader(session);
-  const EventRecord* at = &focus;
-  while (at->envelope.causation != 0 && at->envelope.causation < at->envelope.sequence &&
-         events.size() < kMostEvents) {
-    if (at->envelope.causation < session.info().getFirstSequence())
-      break;  // it is not kept any more
-    auto cause = reader.at(at->envelope.causation);
-    if (!cause) return std::unexpected(cause.error());
-    const Sequence sequence = cause->envelope.sequence;
-    at = &events.emplace(sequence, *std::move(cause)).first->second;
-  }
-  return at->envelope.sequence;
+WhySource source_of(Session& session, EventReader& reader, std::set<Sequence>& erased) {
+  return {.event = [&](Sequence sequence) -> Answer<std::optional<EventRecord>> {
+            if (sequence < session.info().getFirstSequence()) return std::nullopt;
+            auto record = reader.at(sequence);
+            if (!record) return std::unexpected(record.error());
+            if (reader.erased().contains(sequence)) erased.insert(sequence);
+            return *std::move(record);
+          },
+          .consequences = [&](StreamId stream, CommandId request, Sequence since,
+                              const WhySource::Take& take) -> Answer<void> {
+            EventSearch search(session, {.stream = stream,
+                                         .correlation = request,
+                                         .since = When{.sequence = since, .time_ns = {}}});
+            while (search.more()) {
+              auto records = search.next();
+              if (!records) return std::unexpected(records.error());
+              for (EventRecord& record : *records) take(std::move(record));
+            }
+            erased.insert(search.erased().begin(), search.erased().end());
+            return {};
+          }};
 }
 
-// What else came of the same request, in the streams that it is known to have touched.
-Answer<void> add_consequences(Session& session, const EventRecord& focus, Sequence root,
-                              Events& events) {
-  std::set<StreamId> streams{focus.envelope.stream, events.at(root).envelope.stream};
-  for (const StreamId stream : streams) {
-    auto found = search_all(session, {.stream = stream,
-                                      .correlation = focus.envelope.correlation,
-                                      .since = When{.sequence = root, .time_ns = {}},
-                                      .limit = kMostEvents});
-    if (!found) return std::unexpected(found.error());
-    for (EventRecord& record : *found) {
-      const Sequence sequence = record.envelope.sequence;
-      events.emplace(sequence, std::move(record));
-    }
+// What is not in the tree, and how to see it.
+std::string left_out(const WhyEvents& why, CommandId request) {
+  std::string text;
+  if (why.more_causes != 0) {
+    const std::string first = std::to_string(why.events.front().envelope.sequence);
+    text += "(more led to #" + first + ": bangerctl events why " + first + ")\n";
   }
-  return {};
+  if (why.later != 0) {
+    text += "(" + std::to_string(why.later) + " more came of it: bangerctl events ls --correlation " +
+            request.hex() + " --since " + std::to_string(why.later_from) + ")\n";
+  }
+  return text;
 }
 
 // The event that made a VM what it is.
@@ -63,38 +63,39 @@ Answer<EventRecord> last_settled(Session& session, const HistoryRow& row) {
   return failed("nothing is kept of VM " + row.name, "bangerctl events ls --vm " + row.name);
 }
 
-Json tree_json(const WhyNode& node, const std::string& name) {
-  Json json = event_json(*node.event, name);
-  json["words"] = tell(node.event->event).words;
+Json tree_json(const WhyNode& node, const std::string& name, const std::set<Sequence>& erased) {
+  const bool cut = erased.contains(node.event->envelope.sequence);
+  Json json = event_json(*node.event, name, cut);
+  json["words"] = tell(node.event->event, cut).words;
   json["children"] = Json::array();
-  for (const WhyNode& child : node.children) json["children"].push_back(tree_json(child, name));
+  for (const WhyNode& child : node.children) json["children"].push_back(tree_json(child, name, erased));
   return json;
 }
 
 Answer<int> explain(Context& context, const EventRecord& focus, const std::string& heading) {
   Session& session = context.session();
-  Events events{{focus.envelope.sequence, focus}};
-  const auto root = add_causes(session, focus, events);
-  if (!root) return std::unexpected(root.error());
-  const auto added = add_consequences(session, focus, *root, events);
-  if (!added) return std::unexpected(added.error());
-  std::vector<EventRecord> all;
-  for (auto& [sequence, record] : events) all.push_back(std::move(record));
-  const auto trees = why_trees(all);
+  EventReader reader(session);
+  std::set<Sequence> erased;  // of those that came of the request, which the focus is one of
+  const auto why = why_events(focus, source_of(session, reader, erased));
+  if (!why) return std::unexpected(why.error());
+  const auto trees = why_trees(why->events);
   StreamNames names(session);
   std::string text;
   if (context.json()) {
     Json json = Json::array();
     for (const WhyNode& tree : trees)
-      json.push_back(tree_json(tree, names.of(tree.event->envelope.stream)));
-    text = dump(Json{{"event", focus.envelope.sequence}, {"trees", std::move(json)}}) + "\n";
+      json.push_back(tree_json(tree, names.of(tree.event->envelope.stream), erased));
+    text = dump(Json{{"event", focus.envelope.sequence},
+                     {"trees", std::move(json)},
+                     {"more_causes", why->more_causes},
+                     {"later", why->later},
+                     {"later_from", why->later_from}}) +
+           "\n";
   } else {
     text = heading + "\n";
-    for (const std::string& line : why_lines(trees, focus.envelope.sequence, stdout_look().unicode))
+    for (const std::string& line : why_lines(trees, focus.envelope.sequence, stdout_look().unicode, erased))
       text += line + "\n";
-    if (all.size() >= kMostEvents)
-      text += "(more came of it: bangerctl events ls --correlation " +
-              focus.envelope.correlation.hex() + ")\n";
+    text += left_out(*why, focus.envelope.correlation);
   }
   return printed(text);
 }

@@ -42,8 +42,8 @@ constexpr std::size_t kMostOthers = 16'384;  // chosen events that one request n
 struct ExportOptions {
   std::string file;
   std::string vm;
-  Sequence since = 0;
-  Sequence until = 0;
+  std::string since;
+  std::string until;
 };
 
 // What to take: a range, and single events before it.
@@ -101,6 +101,43 @@ Answer<std::vector<Sequence>> beginnings(Session& session, Sequence first, Seque
   return all;
 }
 
+struct Range {
+  Sequence first = 0;
+  Sequence last = 0;
+};
+
+// The one event that a query finds first; 0: none.
+Answer<Sequence> found_first(Session& session, EventQuery query) {
+  query.limit = 1;
+  const auto records = search_all(session, std::move(query));
+  if (!records) return std::unexpected(records.error());
+  return records->empty() ? 0 : records->front().envelope.sequence;
+}
+
+// From the first to the last event that `events ls` lists for the same bounds: of events whose times go back, those
+// between them, too.
+Answer<Range> range_of(Session& session, const ExportOptions& options, Sequence head) {
+  const auto since = read_bound(options.since);
+  if (!since) return std::unexpected(since.error());
+  const auto until = read_bound(options.until);
+  if (!until) return std::unexpected(until.error());
+  const bool timed = (*since && (*since)->time_ns) || (*until && (*until)->time_ns);
+  if (!timed) {
+    const Range range{std::max<Sequence>(*since ? *(*since)->sequence : 1, 1), *until ? *(*until)->sequence : head};
+    if (range.first <= range.last && range.last <= head) return range;
+    return failed("there are no events " + std::to_string(range.first) + " to " + std::to_string(range.last) +
+                      ": the last is " + std::to_string(head),
+                  "bangerctl events ls");
+  }
+  const auto first = found_first(session, {.since = *since, .until = *until});
+  if (!first) return std::unexpected(first.error());
+  const auto last = found_first(session, {.since = *since, .until = *until, .reverse = true});
+  if (!last) return std::unexpected(last.error());
+  const Range range{*first, std::min(*last, head)};  // the head is of a moment ago, and the bundle is up to there
+  if (range.first != 0 && range.first <= range.last) return range;
+  return failed("there are no events within these times", "bangerctl events ls");
+}
+
 Answer<Selection> choose(Session& session, const ExportOptions& options, Sequence head) {
   Selection selection;
   if (!options.vm.empty()) {
@@ -113,13 +150,10 @@ Answer<Selection> choose(Session& session, const ExportOptions& options, Sequenc
     selection.about = "vm " + options.vm;
     return selection;
   }
-  selection.first = std::max<Sequence>(options.since, 1);
-  selection.last = options.until == 0 ? head : options.until;
-  if (selection.first > selection.last || selection.last > head) {
-    return failed("there are no events " + std::to_string(selection.first) + " to " +
-                      std::to_string(selection.last) + ": the last is " + std::to_string(head),
-                  "bangerctl events ls");
-  }
+  const auto range = range_of(session, options, head);
+  if (!range) return std::unexpected(range.error());
+  selection.first = range->first;
+  selection.last = range->last;
   selection.about = "events " + std::to_string(selection.first) + " to " + std::to_string(selection.last);
   if (selection.first == 1) return selection;
   auto others = beginnings(session, selection.first, selection.last);
@@ -211,10 +245,10 @@ void add_export_verb(const Verbs& verbs, CLI::App& events) {
                             "Write events into a bundle: a file that proves itself and is replayed anywhere");
   verb->add_option("file", options->file, "The bundle; must not exist")->required();
   auto* vm = verb->add_option("--vm", options->vm, "Everything about this VM, which may be deleted");
-  verb->add_option("--since", options->since, "From this sequence number on, with the beginnings of those concerned")
-      ->check(CLI::PositiveNumber)
+  verb->add_option("--since", options->since,
+                   "From this moment on, with the beginnings of those concerned: " + std::string(kWhenForms))
       ->excludes(vm);
-  verb->add_option("--until", options->until, "Up to this sequence number")->check(CLI::PositiveNumber)->excludes(vm);
+  verb->add_option("--until", options->until, "Up to this moment, included")->excludes(vm);
   add_output_option(verb, verbs.context);
   on_chosen(verbs, verb, [options](Context& context) { return export_events(context, *options); });
 }

@@ -67,7 +67,7 @@ class Player {
     const std::vector<Effect> effects = host_.plan(fleet_);
     if (const auto* vm = std::get_if<VmCreated>(&record.event)) names_[stream] = vm->name;
     if (const auto* image = std::get_if<ImageRequested>(&record.event)) names_[stream] = image->name;
-    if (!json_) return event_line(record, names_[stream]) + change_lines(before, after) + plan_lines(effects);
+    if (!json_) return event_line(record, names_[stream], event.erased) + change_lines(before, after) + plan_lines(effects);
     Json plan = Json::array();
     for (const Effect& effect : effects) plan.push_back(effect_json(effect));
     Json json = event_json(record, names_[stream]);

@@ -1,9 +1,8 @@
 #include "cli/bangerd/audit/past.h"
 
 #include <algorithm>
-#include <set>
 
-#include "events/codec.h"
+#include "cli/bangerd/audit/stream_past.h"
 #include "events/peek.h"
 
 namespace banger::bangerd {
@@ -11,77 +10,6 @@ namespace {
 
 constexpr std::size_t kShortestPrefix = 4;  // as engine/resolve.cpp has it
 constexpr std::size_t kScanBytes = 1 << 20;
-
-Result<std::optional<Parked>> parked_of(const log::EventLog& log, StreamId stream) {
-  auto bytes = log.row(kParkedStreams.name, kParkedStreams.version, row_key(stream));
-  if (!bytes) return std::unexpected(bytes.error());
-  if (!*bytes) return std::nullopt;
-  auto row = parse_parked_row(**bytes);
-  if (!row) return std::unexpected(row.error());
-  return row->second;
-}
-
-Result<std::set<StreamId>> parked_streams(const log::EventLog& log) {
-  std::set<StreamId> streams;
-  Status parsed;
-  BANGER_TRY(log.rows(kParkedStreams.name, kParkedStreams.version,
-                      [&](std::string_view, std::string_view value) {
-                        const auto row = parse_parked_row(value);
-                        if (row)
-                          streams.insert(row->first);
-                        else
-                          parsed = std::unexpected(row.error());
-                        return row.has_value();
-                      }));
-  if (!parsed) return std::unexpected(parsed.error());
-  return streams;
-}
-
-Result<std::optional<HistoryRow>> history_of(const log::EventLog& log, StreamId stream) {
-  auto bytes = log.row(kHistory.name, kHistory.version, row_key(stream));
-  if (!bytes) return std::unexpected(bytes.error());
-  if (!*bytes) return std::nullopt;
-  auto row = parse_history_row(**bytes);
-  if (!row) return std::unexpected(row.error());
-  return *std::move(row);
-}
-
-struct Snapshot {
-  StreamVersion version = 0;  // 0: none, from the stream's beginning
-  std::string row;
-};
-
-// The last one that is not after `version`.
-Result<Snapshot> snapshot_before(const log::EventLog& log, StreamId stream, StreamVersion version) {
-  const StreamVersion at = version - version % kSnapshotEvery;
-  if (at == 0) return Snapshot{};
-  auto row = log.row(kSnapshots.name, kSnapshots.version, snapshot_key(stream, at));
-  if (!row) return std::unexpected(row.error());
-  if (*row) return Snapshot{at, **std::move(row)};
-  return snapshot_before(log, stream, at - 1);  // a stream that ended just there has none
-}
-
-Result<std::vector<EventRecord>> read_events(const log::EventLog& log, const Interned& interned,
-                                             const std::vector<Sequence>& sequences) {
-  std::vector<EventRecord> records;
-  Status decoded;
-  BANGER_TRY(log.visit_events(sequences, [&](const log::Frame& frame) {
-    auto record = decode(frame.public_bytes, frame.personal_bytes(), interned);
-    if (record)
-      records.push_back(*std::move(record));
-    else
-      decoded = with_context("event " + std::to_string(frame.sequence), record.error());
-    return decoded.has_value();
-  }));
-  if (!decoded) return std::unexpected(decoded.error());
-  return records;
-}
-
-// Whether a stream can have been there after event `at`; a parked one never went, whatever came
-// after.
-bool may_live(const HistoryRow& row, Sequence at, bool parked) {
-  return row.first_sequence <= at && (row.deleted_at_ns == 0 || row.last_sequence > at || parked);
-}
 
 Rejection was_not_there(StreamKind kind, std::string_view reference, Sequence at) {
   const std::string what = kind == StreamKind::kVm ? "VM" : "image";
@@ -96,23 +24,6 @@ bool is_prefix_of_id(std::string_view text) {
   return text.size() >= kShortestPrefix && text.size() <= 16 &&
          std::ranges::all_of(
              text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-using VisitHistory = std::function<Result<bool>(const HistoryRow&)>;
-
-// Rows of one kind from an id on, in the order of ids, until the visitor says false.
-Status visit_history(const log::EventLog& log, StreamId from, const VisitHistory& visit) {
-  Status visited;
-  BANGER_TRY(log.rows_from(kHistory.name, kHistory.version, row_key(from),
-                           [&](std::string_view, std::string_view value) {
-                             const auto row = parse_history_row(value);
-                             if (!row) visited = std::unexpected(row.error());
-                             if (!row || row->stream.kind != from.kind) return false;
-                             const auto more = visit(*row);
-                             if (!more) visited = std::unexpected(more.error());
-                             return more && *more;
-                           }));
-  return visited;
 }
 
 // Those whose ids begin with `prefix`.
@@ -157,19 +68,14 @@ Result<PastState> state_at(const log::EventLog& log, const Interned& interned, S
   auto parked = parked_of(log, stream);
   if (!parked) return std::unexpected(parked.error());
   if (*parked && (*parked)->sequence > at) parked->reset();
-  const auto version = log.stream_version_at(stream, *parked ? (*parked)->sequence - 1 : at);
-  if (!version) return std::unexpected(version.error());
-  const auto snapshot = snapshot_before(log, stream, *version);
-  if (!snapshot) return std::unexpected(snapshot.error());
-  std::vector<EventRecord> records;
-  if (const StreamVersion left = *version - snapshot->version; left > 0) {
-    const auto sequences = log.stream_events(stream, snapshot->version + 1, left);
-    if (!sequences) return std::unexpected(sequences.error());
-    auto read = read_events(log, interned, *sequences);
-    if (!read) return std::unexpected(read.error());
-    records = *std::move(read);
-  }
-  return fold_past(stream, snapshot->row, records, *parked);
+  const auto folding = folding_of(log, stream, *parked ? (*parked)->sequence - 1 : at);
+  if (!folding) return std::unexpected(folding.error());
+  StreamFold fold(stream);
+  BANGER_TRY(fold.begin(folding->snapshot));
+  BANGER_TRY(visit_records(
+      log, interned, folding->events,
+      [&](std::size_t, const EventRecord& record) { return fold.take(record); }));
+  return PastState{fold.row(), *std::move(parked)};
 }
 
 std::expected<Named, Rejection> named_at(const log::EventLog& log, const Interned& interned,
@@ -197,30 +103,6 @@ std::expected<Named, Rejection> named_at(const log::EventLog& log, const Interne
 
 Rejection as_refusal(const Error& error) {
   return {Refusal::kInvalid, error.message, ""};
-}
-
-Result<LivingPage> living_at(const log::EventLog& log, const Interned& interned, StreamKind kind,
-                             Sequence at, std::uint64_t after_id) {
-  LivingPage page{.rows = {}, .last_id = after_id, .more = false};
-  if (after_id == UINT64_MAX) return page;
-  const auto parked = parked_streams(log);
-  if (!parked) return std::unexpected(parked.error());
-  std::size_t looked = 0;
-  std::size_t bytes = 0;
-  BANGER_TRY(visit_history(log, {kind, after_id + 1}, [&](const HistoryRow& row) -> Result<bool> {
-    page.more =
-        page.rows.size() == kMaxLiving || bytes >= kMaxLivingBytes || looked == kMaxLivesLooked;
-    if (page.more) return false;
-    ++looked;
-    page.last_id = row.stream.id;
-    if (!may_live(row, at, parked->contains(row.stream))) return true;
-    auto state = state_at(log, interned, row.stream, at);
-    if (!state) return std::unexpected(state.error());
-    bytes += state->row.size();
-    if (!state->row.empty()) page.rows.push_back(std::move(state->row));
-    return true;
-  }));
-  return page;
 }
 
 Result<Found> find_streams(const log::EventLog& log, StreamKind kind, std::string_view reference) {

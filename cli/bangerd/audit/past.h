@@ -28,18 +28,6 @@ struct Named {
 // A log that cannot be read, in a refusal's words.
 [[nodiscard]] Rejection as_refusal(const Error& error);
 
-// A page of the rows of all that there was after event `at`, in the order of their ids.
-struct LivingPage {
-  std::vector<std::string> rows;
-  std::uint64_t last_id = 0;  // where the next page begins behind
-  bool more = false;
-};
-inline constexpr std::size_t kMaxLiving = 64;  // rows in a page, of together about
-inline constexpr std::size_t kMaxLivingBytes = 256 << 10;
-inline constexpr std::size_t kMaxLivesLooked = 200'000;  // and streams looked at for them
-[[nodiscard]] Result<LivingPage> living_at(const log::EventLog& log, const Interned& interned,
-                                           StreamKind kind, Sequence at, std::uint64_t after_id);
-
 // Every stream that ever had this name, newest first, or whose id begins so; at most kMaxFound.
 inline constexpr std::size_t kMaxFound = 256;
 struct Found {

@@ -13,11 +13,7 @@ namespace {
 class PartMaker {
  public:
   PartMaker(const Interned& interned, const rpc::BundleSelection& selection, Sequence cursor, std::size_t max_bytes)
-      : selection_(selection), cursor_(cursor), max_bytes_(max_bytes) {
-    for (InternedEntry& entry : interned.all()) {
-      entries_[{entry.table, entry.number}] = std::move(entry);
-    }
-  }
+      : interned_(interned), selection_(selection), cursor_(cursor), max_bytes_(max_bytes) {}
 
   // The first chosen event from `from` on; 0: none.
   [[nodiscard]] Sequence chosen_from(Sequence from) const {
@@ -68,15 +64,15 @@ class PartMaker {
     flush_left_out();
     // One that is unreadable is taken all the same: it is part of the evidence.
     if (const auto peeked = peek(frame.public_bytes)) {
-      put_interned({InternTable::kActor, peeked->actor});
-      put_interned({InternTable::kBoot, peeked->boot});
+      put_interned(InternTable::kActor, peeked->actor);
+      put_interned(InternTable::kBoot, peeked->boot);
     }
     bundle::put_event(part_.records, frame);
   }
 
-  void put_interned(std::pair<InternTable, std::uint32_t> key) {
-    const auto entry = entries_.find(key);
-    if (entry != entries_.end() && told_.insert(key).second) bundle::put_interned(part_.records, entry->second);
+  void put_interned(InternTable table, std::uint32_t number) {
+    if (!told_.insert({table, number}).second) return;
+    if (const auto entry = interned_.entry(table, number)) bundle::put_interned(part_.records, *entry);
   }
 
   void flush_left_out() {
@@ -84,10 +80,10 @@ class PartMaker {
     left_out_.clear();
   }
 
+  const Interned& interned_;
   const rpc::BundleSelection& selection_;
   Sequence cursor_;
   std::size_t max_bytes_;
-  std::map<std::pair<InternTable, std::uint32_t>, InternedEntry> entries_;
   std::set<std::pair<InternTable, std::uint32_t>> told_;  // in this page
   std::vector<Digest> left_out_;
   log::Hasher hasher_;

@@ -39,18 +39,25 @@ Care::Care(CareParts parts)
 
 Care::~Care() { *here_ = false; }
 
-rpc::LogHead Care::log_head() {
-  const log::Head head = parts_.log.head();
-  return {.store_id = parts_.log.store_id().hex(),
-          .epoch = head.epoch,
-          .first = parts_.log.first_sequence(),
-          .last = head.sequence,
-          .chain = head.chain};
+void Care::log_head(std::function<void(rpc::LogHead)> answer) {
+  parts_.runtime.when_durable([this, here = here_, answer = std::move(answer)] {
+    if (!*here) return;
+    const log::Head head = parts_.log.head();
+    answer({.store_id = parts_.log.store_id().hex(),
+            .epoch = head.epoch,
+            .first = parts_.log.first_sequence(),
+            .last = head.sequence,
+            .chain = head.chain});
+  });
 }
 
 void Care::bundle_part(rpc::BundleSelection selection, Sequence cursor, std::size_t max_bytes,
                        std::function<void(Result<rpc::BundlePart>)> answer) {
-  answer(make_bundle_part(parts_.log, parts_.runtime.interned(), selection, cursor, max_bytes));
+  using Answer = Result<rpc::BundlePart>;
+  auto ask = [&log = parts_.log, selection = std::move(selection), cursor, max_bytes](const Ground& on) -> Answer {
+    return make_bundle_part(log, *on.interned, selection, cursor, max_bytes);
+  };
+  parts_.questions.ask<Answer>(std::move(ask), std::move(answer));
 }
 
 // ---- projections against the log ----

@@ -1,11 +1,12 @@
 // The daemon's side of drivers/rpc/care_service.h: answers from the log and the runtime what takes care of the
-// log, and holds the stored rows against a fold of it now and then. Long work goes to the slow worker in slices;
-// the loop is never held by it.
+// log, and holds the stored rows against a fold of it now and then. Long work goes to the slow worker in slices,
+// what is only read to the readers; the loop is never held by either.
 #pragma once
 
 #include <map>
 #include <memory>
 
+#include "cli/bangerd/audit/questions.h"
 #include "cli/bangerd/care/shadow_fold.h"
 #include "drivers/rpc/care_service.h"
 #include "drivers/uv/loop.h"
@@ -21,6 +22,7 @@ struct CareParts {
   Runtime& runtime;
   log::EventLog& log;
   uv::WorkerPool& slow;
+  Questions& questions;
   std::uint64_t shadow_fold_s = 0;  // how often a shadow fold is due; 0: never
 };
 
@@ -29,7 +31,7 @@ class Care : public rpc::CareService {
   explicit Care(CareParts parts);
   ~Care() override;
 
-  [[nodiscard]] rpc::LogHead log_head() override;
+  void log_head(std::function<void(rpc::LogHead)> answer) override;
   void bundle_part(rpc::BundleSelection selection, Sequence cursor, std::size_t max_bytes,
                    std::function<void(Result<rpc::BundlePart>)> answer) override;
   void check_projections(std::string_view name, std::function<void(rpc::Care<rpc::CheckReport>)> answer) override;

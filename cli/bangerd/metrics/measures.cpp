@@ -46,6 +46,14 @@ std::string metrics_text(const Measures& m, const Histogram& commit_latency) {
   out.gauges("banger_vms", "VMs by state.", by_state(m.vms));
   out.gauges("banger_images", "Images by state.", by_state(m.images));
   out.gauge("banger_parked_streams", "Streams that an inconsistent event has stopped.", static_cast<double>(m.parked));
+  out.counter("banger_shadow_folds_total", "How often this process held the stored rows against a fold of the log.",
+              m.shadow_folds);
+  out.gauge("banger_shadow_fold_time_seconds", "When the last shadow fold ended, since 1970; 0: none yet.",
+            static_cast<double>(m.last_shadow_fold_ns) / 1e9);
+  out.gauge("banger_shadow_fold_sequence", "The event up to which the last shadow fold went.",
+            static_cast<double>(m.shadow_fold_to));
+  out.gauge("banger_drifted_rows", "Rows that the last shadow fold found other than the log makes them.",
+            static_cast<double>(m.drifted_rows));
   out.counter("banger_reconcile_corrections_total", "Corrections of the host, or of what was believed of it.",
               m.corrections);
   out.summary("banger_reconcile_observation_seconds", "Looks at the host.", m.observations, m.observed_us);

@@ -21,6 +21,10 @@ struct Measures {
   std::map<std::string_view, std::uint64_t> vms;     // by state, every state named
   std::map<std::string_view, std::uint64_t> images;  // likewise
   std::uint64_t parked = 0;
+  std::uint64_t shadow_folds = 0;  // by this process
+  std::int64_t last_shadow_fold_ns = 0;
+  std::uint64_t shadow_fold_to = 0;
+  std::uint64_t drifted_rows = 0;  // by the last of them
   std::uint64_t corrections = 0;
   std::uint64_t observations = 0;
   std::uint64_t observed_us = 0;  // together

@@ -56,6 +56,10 @@ TEST_CASE("every number has its help, its type, and a name by Prometheus's conve
                     .head_sequence = 42,
                     .appended = 7,
                     .parked = 1,
+                    .shadow_folds = 2,
+                    .last_shadow_fold_ns = 1'700'000'000'500'000'000,
+                    .shadow_fold_to = 41,
+                    .drifted_rows = 5,
                     .observations = 3,
                     .observed_us = 1'500'000,
                     .low_water = true};
@@ -84,6 +88,10 @@ TEST_CASE("every number has its help, its type, and a name by Prometheus's conve
   CHECK(families["banger_vms"].samples["{state=\"stopped\"}"] == 0);  // named all the same
   CHECK(families["banger_vms"].samples.size() == 7);
   CHECK(families["banger_parked_streams"].samples[""] == 1);
+  CHECK(families["banger_shadow_folds_total"].samples[""] == 2);
+  CHECK(families["banger_shadow_fold_time_seconds"].samples[""] == 1'700'000'000.5);
+  CHECK(families["banger_shadow_fold_sequence"].samples[""] == 41);
+  CHECK(families["banger_drifted_rows"].samples[""] == 5);
   CHECK(families["banger_reconcile_observation_seconds"].type == "summary");
   CHECK(families["banger_reconcile_observation_seconds"].samples["_sum"] == 1.5);
   CHECK(families["banger_reconcile_observation_seconds"].samples["_count"] == 3);

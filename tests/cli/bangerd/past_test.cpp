@@ -1,6 +1,7 @@
 // What the daemon says about the past, held against a replay of everything up to that point.
 #include "cli/bangerd/audit/past.h"
 
+#include "cli/bangerd/audit/living.h"
 #include "engine/decide.h"
 #include "engine/runtime/load_interned.h"
 #include "tests/cli/bangerd/stored_past.h"

@@ -18,7 +18,7 @@ struct MemoryCare final : CareService {
   Sequence cursor = 0;
   Result<BundlePart> part = BundlePart{"records", 12};
 
-  LogHead log_head() override { return head; }
+  void log_head(std::function<void(LogHead)> answer) override { answer(head); }
   void bundle_part(BundleSelection chosen, Sequence from, std::size_t,
                    std::function<void(Result<BundlePart>)> answer) override {
     selection = std::move(chosen);

@@ -1,6 +1,9 @@
 #include "cli/bangerctl/audit/why.h"
 
+#include <set>
+
 #include "cli/bangerctl/audit/differ.h"
+#include "cli/bangerctl/audit/why_events.h"
 #include "tests/catch.h"
 #include "tests/support/random.h"
 
@@ -25,7 +28,84 @@ std::size_t count(const std::vector<WhyNode>& nodes) {
   return sum;
 }
 
+// A log of these events for why_events, of one request; it says what was asked of it.
+struct MadeLog {
+  std::vector<EventRecord> events;
+
+  [[nodiscard]] WhySource source() const {
+    return {.event = [this](Sequence sequence) -> Answer<std::optional<EventRecord>> {
+              for (const EventRecord& each : events)
+                if (each.envelope.sequence == sequence) return each;
+              return std::nullopt;
+            },
+            .consequences = [this](StreamId stream, CommandId, Sequence since,
+                                   const WhySource::Take& take) -> Answer<void> {
+              for (const EventRecord& each : events)
+                if (each.envelope.stream == stream && each.envelope.sequence >= since) take(each);
+              return {};
+            }};
+  }
+};
+
+std::vector<Sequence> sequences_of(const WhyEvents& why) {
+  std::vector<Sequence> all;
+  for (const EventRecord& each : why.events) all.push_back(each.envelope.sequence);
+  return all;
+}
+
 }  // namespace
+
+TEST_CASE("a chain of causes longer than what is shown goes on at its first event, to its beginning") {
+  MadeLog log;
+  constexpr Sequence kLast = 1'500;
+  for (Sequence i = 1; i <= kLast; ++i) log.events.push_back(event(i, i - 1, VmDeleted{}));
+  std::set<Sequence> seen;
+  std::size_t pages = 0;
+  for (Sequence focus = 1'200; focus != 0;) {
+    const auto why = why_events(log.events[focus - 1], log.source());
+    REQUIRE(why);
+    const auto shown = sequences_of(*why);
+    REQUIRE(shown.size() <= kMostEvents);
+    CHECK(std::ranges::is_sorted(shown));
+    CHECK(std::ranges::count(shown, focus) == 1);
+    // Nothing between the first that is shown and the end is passed over in silence.
+    CHECK(shown.size() + why->later == kLast - shown.front() + 1);
+    if (why->later != 0) CHECK(why->later_from == shown.back() + 1);
+    CHECK(why->more_causes == shown.front() - 1);
+    CHECK(count(why_trees(why->events)) == shown.size());
+    seen.insert(shown.begin(), shown.end());
+    focus = why->more_causes == 0 ? 0 : shown.front();
+    REQUIRE(++pages < 20);
+  }
+  for (Sequence i = 1; i <= 1'200; ++i) REQUIRE(seen.contains(i));
+  CHECK(pages > 3);
+}
+
+TEST_CASE("of very many consequences in two streams the earliest are shown, the others counted") {
+  MadeLog log;
+  for (Sequence i = 1; i <= 1'000; ++i) {
+    log.events.push_back(event(i, i == 1 ? 0 : 1, VmDeleted{}));
+    log.events.back().envelope.stream = {i % 2 == 0 ? StreamKind::kVm : StreamKind::kImage, 1};
+  }
+  const auto why = why_events(log.events[999], log.source());
+  REQUIRE(why);
+  const auto shown = sequences_of(*why);
+  CHECK(shown.size() == kMostEvents);
+  CHECK(shown.back() == 1'000);  // the focus, whatever else
+  CHECK(shown[510] == 511);
+  CHECK(why->later == 1'000 - kMostEvents);
+  CHECK(why->later_from == 512);
+  CHECK(why->more_causes == 0);
+}
+
+TEST_CASE("a cause that is not kept any more ends the chain, and little leaves nothing out") {
+  MadeLog log{{event(5, 4, VmDeleted{}), event(6, 5, VmDeleted{}), event(7, 6, VmDeleted{})}};
+  const auto why = why_events(log.events[1], log.source());
+  REQUIRE(why);
+  CHECK(sequences_of(*why) == std::vector<Sequence>{5, 6, 7});
+  CHECK(why->more_causes == 0);
+  CHECK(why->later == 0);
+}
 
 TEST_CASE("from the request through every step to the outcome, as a tree") {
   const std::vector<EventRecord> events{event(9, 0, VmCreated{"web", {}, "tiny", {1, 256, 1024}}),
