@@ -192,7 +192,9 @@ Result<LogStat> stat_log(const LogPaths& paths) {
   auto archived = read_archives(*store);
   if (!archived) return std::unexpected(std::move(archived).error());
   stat.archives = states_of(*Archives(paths.archive(), stat.store, *archived).list());
-  stat.block_bytes = store->db().GetColumnFamilyMetaData(store->family(Family::kBlocks)).size;
+  rocksdb::ColumnFamilyMetaData blocks;
+  store->db().GetColumnFamilyMetaData(store->family(Family::kBlocks), &blocks);
+  stat.block_bytes = blocks.size;
   std::error_code failed;
   for (fs::directory_iterator it(paths.db(), failed), end; !failed && it != end;
        it.increment(failed)) {
