@@ -60,12 +60,10 @@ Status BlockSource::seek_stored(Sequence sequence) {
 }
 
 Status BlockSource::take_archived() {
-  block_.frames.clear();
-  Block block;
-  BANGER_TRY(file_->read(index_, archived_, block));
-  block_ = std::move(block);
+  Status got = file_->read(index_, archived_, block_);
+  if (!got) block_.frames.clear();
   size_ = archived_.size();
-  return {};
+  return got;
 }
 
 Status BlockSource::take_stored() {

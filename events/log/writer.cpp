@@ -269,8 +269,14 @@ Status Writer::put_erasures(const Group& group, Changes& changes) {
   }
   BANGER_ASSERT(left.empty() || (*left.begin() > 0 && *left.rbegin() <= durable_.head));
   // What is in archives was erased there already: put_archives records the files.
+  for (const AppendRequest& request : group.requests) {
+    for (const ArchiveChange& change : request.archives) {
+      if (!change.leaving.empty()) continue;
+      left.erase(left.lower_bound(change.record.first), left.upper_bound(change.record.last));
+    }
+  }
   const auto archived = archives_.list();
-  if (!archived->empty()) left.erase(left.begin(), left.upper_bound(archived->back()->record().last));
+  BANGER_ASSERT(left.empty() || archived->empty() || *left.begin() > archived->back()->record().last);
   while (!left.empty()) {
     auto bytes = find_block(store_, *left.begin());
     if (!bytes) return std::unexpected(std::move(bytes).error());

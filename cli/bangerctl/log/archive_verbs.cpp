@@ -6,6 +6,7 @@
 #include "cli/bangerctl/log/log_verbs.h"
 #include "cli/bangerctl/sizes.h"
 #include "cli/bangerctl/terminal.h"
+#include "cli/bangerctl/vm_watch.h"
 #include "events/capnp_bytes.h"
 #include "events/codec_values.h"
 

@@ -38,7 +38,7 @@ Answer<capnp::Response<schema::LogCare::CheckProjectionsResults>> check_projecti
 }
 
 Answer<int> tell(Context& context, const Json& json, const std::vector<std::pair<std::string, std::string>>& fields,
-                 int exit = kOk) {
+                 int exit) {
   const auto done = print(context.json() ? dump(json) + "\n" : describe(fields));
   if (!done) return std::unexpected(done.error());
   return exit;

@@ -51,7 +51,7 @@ class Care : public rpc::CareService {
   [[nodiscard]] static std::unexpected<Rejection> refuse(Refusal kind, std::string message, std::string hint = {}) {
     return std::unexpected(Rejection{kind, std::move(message), std::move(hint)});
   }
-  // What an archive or an erasure holds to its end: one at a time (events/log/archiving.h). None: another has it.
+  // What an archive, an erasure or a copy holds to its end: one at a time (events/log/archiving.h). None: another has it.
   using Turn = std::shared_ptr<void>;
   [[nodiscard]] Turn take_turn();
   // Work that gives a Result, then its value; an Error is told to who asked, as a refusal.

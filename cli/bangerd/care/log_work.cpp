@@ -15,6 +15,11 @@ namespace {
 // What reads or rewrites the daemon's own files does so with its rights: they must not be more than the caller's.
 bool may(std::uint32_t uid) { return uid == 0 || uid == ::geteuid(); }
 
+std::unexpected<Rejection> busy() {
+  return std::unexpected(
+      Rejection{Refusal::kInUse, "the log is being archived, erased in or copied already", "again in a while"});
+}
+
 Actor actor_of(std::uint32_t uid, std::string_view client) {
   const passwd* entry = ::getpwuid(uid);
   return {uid, entry ? entry->pw_name : std::to_string(uid), std::string(client)};
@@ -117,19 +122,21 @@ void Care::backup(std::uint32_t caller_uid, std::string_view directory,
                   std::function<void(rpc::Care<Sequence>)> answer) {
   if (!may(caller_uid)) return answer(refuse(Refusal::kInvalid, "only the daemon's own user may copy its log"));
   if (!directory.starts_with('/')) return answer(refuse(Refusal::kInvalid, "the directory must be an absolute path"));
+  const Turn turn = take_turn();  // files of archives must not change their names meanwhile
+  if (!turn) return answer(busy());
   auto work = [&log = parts_.log, directory = std::string(directory)]() -> Result<Sequence> {
     const Sequence head = log.head().sequence;  // the copy has at least this
     BANGER_TRY(log.backup(directory));
     return head;
   };
-  work_then<Sequence>(answer, std::move(work), [answer](const Result<Sequence>& head) { answer(*head); });
+  work_then<Sequence>(answer, std::move(work), [answer, turn](const Result<Sequence>& head) { answer(*head); });
 }
 
 void Care::erase(std::uint32_t caller_uid, std::string_view client, VmId vm, std::string_view name,
                  std::function<void(rpc::Care<rpc::Erased>)> answer) {
   if (!may(caller_uid)) return answer(refuse(Refusal::kInvalid, "only the daemon's own user may erase"));
   const Turn turn = take_turn();
-  if (!turn) return answer(refuse(Refusal::kInUse, "the log is being archived or erased in already", "again in a while"));
+  if (!turn) return answer(busy());
   auto purge = [this, answer, turn](rpc::Erased erased) {
     auto done = [answer, erased, turn](Status purged) {
       if (!purged) return answer(refuse(Refusal::kInvalid, "erased, but still in files: " + purged.error().message));
@@ -156,7 +163,7 @@ void Care::archive(std::uint32_t caller_uid, std::string_view client, rpc::Archi
                    std::function<void(rpc::Care<rpc::Archived>)> answer) {
   if (!may(caller_uid)) return answer(refuse(Refusal::kInvalid, "only the daemon's own user may archive its log"));
   const Turn turn = take_turn();
-  if (!turn) return answer(refuse(Refusal::kInUse, "the log is being archived or erased in already", "again in a while"));
+  if (!turn) return answer(busy());
   auto progress = [&loop = parts_.loop, tell = asked.progress, last = Sequence{0}](Sequence done,
                                                                                    Sequence total) mutable {
     if (done - last < 10'000 && done != total) return;  // often enough for eyes

@@ -215,6 +215,13 @@ TEST_CASE("where an archive is missing the log opens, and says what it lacks unt
     REQUIRE_FALSE(failed);
     CHECK_THAT(failed.error().message, Catch::Contains(name) && Catch::Contains(range));
   }
+  const Status replayed = OrderedRead<int>(opened, {.from = 1,
+                                                    .last = opened.head().sequence,
+                                                    .prepare = [](const Frame&, int&) { return Status(); },
+                                                    .consume = [](int&) { return Status(); }})
+                              .run();
+  REQUIRE_FALSE(replayed);  // so that what is made of only a part of the log is taken for nothing
+  CHECK_THAT(replayed.error().message, Catch::Contains(name));
   CHECK(opened.event(second.first - 1));
   CHECK(opened.event(second.last + 1));
   CHECK(opened.read(second.last + 1, SIZE_MAX, nothing));
