@@ -274,7 +274,7 @@ TEST_CASE("a log of a newer format is refused, whole, with a clear word") {
     REQUIRE(store);
     rocksdb::WriteBatch batch = make_batch();
     std::string newer;
-    put_be(newer, kLogFormat + 1);
+    put_be(newer, kArchivedLogFormat + 1);
     REQUIRE(batch.Put(store->family(Family::kMeta), kMetaFormat, newer).ok());
     REQUIRE(store->write(batch));
   }
