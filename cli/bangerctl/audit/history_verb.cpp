@@ -50,7 +50,7 @@ std::string heading(const HistoryRow& row, std::size_t events, std::int64_t now)
     if (const std::string lived = span(row.deleted_at_ns - row.created_at_ns); !lived.empty())
       text += " after " + lived;
   }
-  return text + "; " + std::to_string(events) + " events\n\n";
+  return text + "; " + std::to_string(events) + (events == 1 ? " event\n\n" : " events\n\n");
 }
 
 Answer<int> history(Context& context, const std::string& vm) {

@@ -35,6 +35,7 @@ Answer<int> archive(Context& context, const ArchiveOptions& options) {
   const auto archived = answer->getArchived();
   if (archived.getFirst() == 0) {
     note("nothing to archive: the newest events always stay in the database (docs/OPERATIONS.md)");
+    if (!context.json()) return 0;
   }
   const std::uint64_t events = archived.getFirst() == 0 ? 0 : archived.getLast() - archived.getFirst() + 1;
   const bool done = archived.getSequence() != 0;
