@@ -9,6 +9,9 @@ namespace banger::log {
 namespace {
 
 constexpr std::size_t kMaxRunBytes = 1u << 20;
+// A block of so many frames is left alone: its head is a hundredth of it, and a busy log has no time
+// to write everything twice.
+constexpr Sequence kEnoughFrames = 32;
 
 // Neighbouring blocks that are to become one; or a single one that is large enough already.
 struct Run {
@@ -62,7 +65,8 @@ Result<bool> Merger::step(const Store& store, Sequence head) {
   if (!run) return std::unexpected(run.error());
   if (run->last == 0) return false;
   rocksdb::WriteBatch batch = make_batch();
-  if (run->keys.size() > 1) {
+  const bool small = run->last - done_ < kEnoughFrames * run->keys.size();
+  if (run->keys.size() > 1 && small) {
     const auto merged = merge_blocks(run->blocks, hasher_);
     if (!merged) return std::unexpected(merged.error());
     for (std::size_t i = 1; i < run->keys.size(); ++i) {
