@@ -110,6 +110,8 @@ std::string receive(const Fd& fd) {
 
 Fd listen_at(const std::string& address, std::uint16_t port) {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;  // the one before at this port has only just ended
+  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const sockaddr_in where = at(address, port);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 || ::listen(fd.get(), 8) != 0) {
     throw std::runtime_error("listen at " + address + ": " + std::strerror(errno));
