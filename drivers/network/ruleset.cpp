@@ -87,7 +87,6 @@ void add_early(Text& text, const NatPlan& plan) {
   text.begin("early", "filter hook prerouting priority raw");
   const std::string from = "iifname " + quoted(plan.bridge) + " ip ";
   text.line(from + "saddr != " + plan.subnet.network_text() + " drop");
-  text.line(from + "saddr " + plan.subnet.gateway.text() + " drop");
   text.line(from + "daddr 127.0.0.0/8 drop");
   text.end();
 }

@@ -1,16 +1,11 @@
 // Bridge and taps, each test in a namespace of its own.
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/user.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "drivers/network/bridge.h"
 #include "drivers/network/tap.h"
 #include "tests/catch.h"
 #include "tests/drivers/network/guest.h"
+#include "tests/drivers/network/killed.h"
 #include "tests/drivers/network/namespaces.h"
 
 using namespace banger;
@@ -190,51 +185,6 @@ TEST_CASE("what is ours is listed, half made too, and what isn't is not", "[netn
   });
 }
 
-namespace {
-
-// Runs `work` in a child that is killed as it begins its `nth` call of the kernel that may change something.
-// False: it had no such call, and has ended by itself.
-bool killed_at(int nth, const std::function<void()>& work) {
-  const pid_t pid = ::fork();
-  EXPECT(pid >= 0);
-  if (pid == 0) {
-    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    ::raise(SIGSTOP);
-    try {
-      work();
-    } catch (const std::exception&) {
-      ::_exit(1);
-    }
-    ::_exit(0);
-  }
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  ::ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
-  bool entering = true;
-  for (int seen = 0;;) {
-    ::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr);
-    EXPECT(::waitpid(pid, &status, 0) == pid);
-    if (WIFEXITED(status)) {
-      EXPECT(WEXITSTATUS(status) == 0);
-      return false;
-    }
-    EXPECT(WIFSTOPPED(status));
-    if (WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
-    if (std::exchange(entering, !entering)) {
-      user_regs_struct registers{};
-      ::ptrace(PTRACE_GETREGS, pid, nullptr, &registers);
-      const auto call = static_cast<long>(registers.orig_rax);
-      if (call != SYS_sendmsg && call != SYS_ioctl) continue;
-      if (++seen < nth) continue;
-      ::kill(pid, SIGKILL);
-      ::waitpid(pid, &status, 0);
-      return true;
-    }
-  }
-}
-
-}  // namespace
-
 TEST_CASE("killed before any of its steps, the next try finishes, and so does a removal", "[netns]") {
   in_new_namespace([] {
     const auto before = count_links();
@@ -253,7 +203,10 @@ TEST_CASE("killed before any of its steps, the next try finishes, and so does a 
     while (killed_at(steps + 1, make)) {
       ++steps;
       // Nothing of it is hidden from who looks for leftovers.
-      EXPECT(must(our_links(kStore)).size() == count_links() - before);
+      const auto left = must(our_links(kStore));
+      EXPECT(left.size() == count_links() - before);
+      // And no tap is ever up in the bridge without its isolation.
+      for (const OurLink& each : left) EXPECT(each.link.master == 0 || !each.link.up || each.link.isolated);
       if (steps % 2 == 0) {
         remove();  // without having been finished
         EXPECT(count_links() == before);
