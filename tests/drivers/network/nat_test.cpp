@@ -5,8 +5,10 @@
 
 #include "drivers/network/bridge.h"
 #include "drivers/network/nat.h"
+#include "drivers/network/resolver.h"
 #include "drivers/network/tap.h"
 #include "tests/catch.h"
+#include "tests/drivers/network/dns_wire.h"
 #include "tests/drivers/network/guest.h"
 #include "tests/drivers/network/nat_support.h"
 #include "tests/drivers/network/namespaces.h"
@@ -170,6 +172,38 @@ TEST_CASE("of the host's own services a guest reaches the resolver and nothing e
     EXPECT(::recvfrom(dns.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size) == 9);
     EXPECT(::sendto(dns.get(), "answer", 6, 0, reinterpret_cast<sockaddr*>(&from), size) == 6);
     EXPECT(receive(guest) == "answer");
+  });
+}
+
+TEST_CASE("a guest asks its gateway where another is, and is told by the resolver", "[netns]") {
+  in_new_namespace([] {
+    Host host;
+    must(apply_nat(host.plan));
+    uv::Loop loop;
+    auto resolver = must(Resolver::listen(loop, *parse_ipv4("127.0.0.1"), kDnsPort));
+    resolver->set_names({{"db", kDbAddress}});
+    const Bytes asks = query("db.vm");
+    Answer told;
+    std::exception_ptr failure;
+    std::thread client([&] {
+      try {
+        host.web->run([&] {
+          const Fd fd = udp_at("0.0.0.0", 0);
+          send_to(fd, {asks.begin(), asks.end()}, "172.16.0.1", 53);
+          const std::string heard = receive(fd);
+          told = read_answer(asks, {heard.begin(), heard.end()});
+        });
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      loop.post([&loop] { loop.stop(); });
+    });
+    loop.run();
+    client.join();
+    resolver.reset();
+    loop.drain();
+    if (failure) std::rethrow_exception(failure);
+    EXPECT(told.address == "172.16.0.3");
   });
 }
 
