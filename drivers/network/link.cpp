@@ -90,9 +90,10 @@ Result<std::vector<Link>> all_links() {
   std::map<unsigned, Link> found;
   const Request request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, ifinfomsg{});
   BANGER_TRY(rtnl->ask("list links", request, [&](nlmsghdr* message) {
-    if (auto link = read_link(message)) found[link->index] = *std::move(link);
+    if (const auto link = read_link(message)) found[link->index] = *link;
   }));
   std::vector<Link> links;
+  links.reserve(found.size());
   for (auto& [index, link] : found) links.push_back(std::move(link));
   return links;
 }

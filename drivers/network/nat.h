@@ -46,7 +46,7 @@ struct AppliedNat {
 // Replaces the table, then lets the kernel forward (net.ipv4.ip_forward) and route 127.0.0.0/8 into the bridge
 // (route_localnet, for what is published on loopback; the rules drop such packets from guests, so they come first).
 // The bridge must be there. A table `inet banger` that isn't this store's is an Error and stays as it is.
-// Connections that there are go on.
+// Connections that there are go on, also by a port that is no longer published.
 [[nodiscard]] Result<AppliedNat> apply_nat(const NatPlan& plan);
 
 enum class NatState {

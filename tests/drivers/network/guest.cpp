@@ -119,11 +119,24 @@ Fd listen_at(const std::string& address, std::uint16_t port) {
   return fd;
 }
 
-std::string serve_one(const Fd& listener) {
+Fd connect_to(const std::string& address, std::uint16_t port) {
+  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in where = at(address, port);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0) return fd;
+  if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH || errno == EACCES) return Fd();
+  throw std::runtime_error("connect to " + address + ": " + std::strerror(errno));
+}
+
+Fd accept_one(const Fd& listener) {
   await_readable(listener);
+  return Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+std::string serve_one(const Fd& listener) {
+  const Fd client = accept_one(listener);
   sockaddr_in from{};
   socklen_t size = sizeof from;
-  const Fd client(::accept4(listener.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC));
+  if (::getpeername(client.get(), reinterpret_cast<sockaddr*>(&from), &size) != 0) return {};  // nobody came
   std::array<char, INET_ADDRSTRLEN> text{};
   ::inet_ntop(AF_INET, &from.sin_addr, text.data(), text.size());
   (void)!::send(client.get(), text.data(), std::strlen(text.data()), MSG_NOSIGNAL);
@@ -131,13 +144,8 @@ std::string serve_one(const Fd& listener) {
 }
 
 std::string ask_who_i_am(const std::string& address, std::uint16_t port) {
-  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in where = at(address, port);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0) {
-    if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH || errno == EACCES) return "refused";
-    throw std::runtime_error("connect to " + address + ": " + std::strerror(errno));
-  }
-  return receive(fd);
+  const Fd fd = connect_to(address, port);
+  return fd ? receive(fd) : "refused";
 }
 
 }  // namespace banger::network::test

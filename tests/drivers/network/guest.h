@@ -43,7 +43,11 @@ std::string receive(const Fd& fd);
 
 // A TCP server of this thread's namespace.
 Fd listen_at(const std::string& address, std::uint16_t port);
-// Takes one connection that is already there or will come, and says from which address to whoever it is.
+// A connection to it from this thread's namespace; an Fd that holds nothing where a reset or an ICMP message said no.
+Fd connect_to(const std::string& address, std::uint16_t port);
+// The next connection that is there or will come.
+Fd accept_one(const Fd& listener);
+// Accepts one, and tells whoever it is from which address he came.
 std::string serve_one(const Fd& listener);
 // Connects from this thread's namespace, and gives what it hears: who the server saw. "refused" where a reset or an
 // ICMP message said no.
