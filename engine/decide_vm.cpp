@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <charconv>
 
+#include "engine/addresses.h"
 #include "engine/deciding.h"
 
 namespace banger {
@@ -25,21 +25,6 @@ Checked check_range(std::string_view what, std::uint64_t value, std::uint64_t le
                  std::to_string(most) + std::string(unit) + ", and " + std::to_string(value) + " was asked for");
 }
 
-// Dotted IPv4: what it is put into (QEMU's hostfwd) takes nothing else, and nothing but digits gets there.
-bool valid_address(std::string_view text) {
-  int parts = 0;
-  for (; parts < 4; ++parts) {
-    std::uint8_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc()) return false;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    if (parts == 3) break;
-    if (!text.starts_with('.')) return false;
-    text.remove_prefix(1);
-  }
-  return text.empty();
-}
-
 Checked check_ports(const Fleet& fleet, const VmSettings& settings, VmId self) {
   if (settings.ports.size() > kMaxPorts) return invalid("more than 64 published ports");
   if (settings.net == NetMode::kNone && !settings.ports.empty()) {
@@ -48,7 +33,8 @@ Checked check_ports(const Fleet& fleet, const VmSettings& settings, VmId self) {
   for (std::size_t i = 0; i < settings.ports.size(); ++i) {
     const PortForward& forward = settings.ports[i];
     if (forward.guest_port == 0) return invalid("a published port of the guest must be 1 to 65535");
-    if (!valid_address(forward.host_address)) {
+    // What it is put into (QEMU's hostfwd, a rule of nftables) takes nothing else, and nothing but digits gets there.
+    if (!parse_ipv4(forward.host_address)) {
       return invalid("'" + forward.host_address + "' is no IPv4 address to publish on", "use 127.0.0.1");
     }
     if (forward.host_port == 0) continue;

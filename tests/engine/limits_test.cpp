@@ -92,7 +92,8 @@ TEST_CASE("a published port is one VM's, once, and not its ssh port") {
   CHECK(told(world.when(CreateVm{"b", "tiny", its})) == "!invalid");
   its.net = NetMode::kUser;
   for (const char* address :
-       {"", "localhost", "1.2.3", "1.2.3.4.5", "1.2.3.256", "::1", "1.2.3.4,x", "1.2.3.4 "}) {
+       {"", "localhost", "1.2.3", "1.2.3.4.5", "1.2.3.256", "::1", "1.2.3.4,x", "1.2.3.4 ",
+        "127.0.0.01"}) {
     its.ports = with(8080, address);
     CAPTURE(address);
     CHECK(told(world.when(CreateVm{"b", "tiny", its})) == "!invalid");

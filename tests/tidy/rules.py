@@ -27,6 +27,9 @@ ONLY_IN = {
     "rocksdb/": ("events/log/",),
     "libssh/": ("drivers/guest/", "cli/banger-guest/"),
     "libdevmapper": ("drivers/disk/", "drivers/observe/"),
+    "netlink/": ("drivers/network/",),
+    "nftables/": ("drivers/network/",),
+    "ldns/": ("drivers/network/",),
     "openssl/": ("events/log/", "drivers/"),
 }
 
