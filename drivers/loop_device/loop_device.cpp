@@ -210,6 +210,10 @@ Result<HeldLoop> share(const AttachSpec& spec, const Intend& intend) {
   if (!found) return std::unexpected(found.error());
   if (!*found) return attach(spec, intend);
   if (intend) BANGER_TRY(intend((*found)->loop.node()));
+  // Its file may have grown since it was attached.
+  if (::ioctl((*found)->fd.get(), LOOP_SET_CAPACITY, 0) != 0) {
+    return fail_errno("take the size of " + spec.path, errno);
+  }
   return std::move(**found);
 }
 
