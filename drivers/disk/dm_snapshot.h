@@ -12,11 +12,8 @@
 // marks the snapshot invalid, and what the guest wrote to the image's area is lost (docs/OPERATIONS.md).
 #pragma once
 
-#include <chrono>
-#include <functional>
-
 #include "drivers/disk/device_mapper.h"
-#include "engine/handles.h"
+#include "drivers/disk/disk.h"
 
 namespace banger::disk {
 
@@ -43,10 +40,6 @@ struct SnapshotNames {
 [[nodiscard]] SnapshotNames snapshot_names(StoreId store, VmId vm);
 // The VM whose snapshot of this store has that UUID, or none.
 [[nodiscard]] VmId vm_of_uuid(StoreId store, std::string_view uuid);
-
-// What is about to be acquired is in the handles already, and must be written down before this returns; an Error from
-// here ends the attempt. A name that is in the handles need not be there yet, or any more.
-using NoteHandles = std::function<Status(const VmHandles&)>;
 
 // The device, there and right; what was right already is kept, what was stale is made anew. Fills in `handles`'
 // loops and device. Where it fails, all that it made is undone, in reverse. EBUSY where a stale one is open.

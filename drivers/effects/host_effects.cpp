@@ -70,6 +70,10 @@ void HostEffects::off_loop(uv::WorkerPool& pool, const TaskPtr& task, Work work,
 // ---- starting ----
 
 void HostEffects::spawn(const TaskPtr& task, const VmRuntime& vm) {
+  if (auto before = letting_go_.find(vm.id); before != letting_go_.end()) {
+    before->second.push_back([this, task, vm] { spawn(task, vm); });
+    return;
+  }
   off_loop(
       quick_, task, [tools = tools_, vm, task] { return start_vmm(tools, vm, task->cancelled); },
       [this, task, vm](std::expected<Vmm, StartFailure> result) { spawned(task, vm, std::move(result)); });
@@ -120,9 +124,32 @@ Status HostEffects::watch(VmId vm, Vmm vmm) {
 
 void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
   live_.erase(vm);
+  bool awaited = false;
   for (const TaskPtr& task : tasks_) {
     if (task->subject != stream_of(vm) || !task->on_end) continue;
+    awaited = true;
     task->stop_waiting();  // what was to make it end has no one to end any more
+  }
+  // Its disk goes before whoever ended it goes on; a death by itself is told at once, for a look at the host that comes
+  // before could not say how it died. A start waits in any case.
+  if (!awaited || !tools_.disks.hold_kernel_devices()) told_end(vm, incarnation, end);
+  if (!tools_.disks.hold_kernel_devices()) return;
+  letting_go_.try_emplace(vm);
+  // Where it fails the VM is down all the same: what is left is found by a later look.
+  auto let_go = [this, here = here_, vm, incarnation, end, awaited](Status) {
+    if (!*here) return;
+    auto waiting = std::exchange(letting_go_[vm], {});
+    letting_go_.erase(vm);
+    if (awaited) told_end(vm, incarnation, end);
+    for (const auto& start : waiting) start();
+  };
+  if (!quick_.submit([tools = tools_, vm] { return release_disk(tools, vm); }, let_go)) let_go({});
+}
+
+// Tells whoever waits for that end, or else the runtime.
+void HostEffects::told_end(VmId vm, std::uint32_t incarnation, VmmEnd end) {
+  for (const TaskPtr& task : tasks_) {
+    if (task->subject != stream_of(vm) || !task->on_end) continue;
     return std::exchange(task->on_end, nullptr)(std::move(end));
   }
   notice_(ReportGone{vm, incarnation, end.by, std::move(end.reason), end.cause, end.code});
@@ -137,7 +164,14 @@ void HostEffects::saw(const Observation& observation, const Fleet& fleet) {
     if (!vm || vm->state != VmState::kRunning || live_.contains(id) || busy) continue;
     const VmmSighting& vmm = vmms.front();
     if (vmm.incarnation != vm->incarnation) continue;
-    tools_.handles.seed(id, {.vmm = vmm.process, .incarnation = vmm.incarnation});
+    auto handles = tools_.handles.find(id);
+    if (!handles) {
+      auto scratch = observe::read_handles(vm_paths(tools_.config.layout, id).handles);
+      handles = observe::rediscover(id, observation, scratch ? *scratch : std::nullopt).handles;
+    }
+    handles->vmm = vmm.process;
+    handles->incarnation = vmm.incarnation;
+    tools_.handles.seed(id, *handles);
     if (auto adopted = adopt_vmm(tools_.config, id, vmm)) (void)watch(id, std::move(*adopted));
   }
 }
@@ -158,7 +192,10 @@ void HostEffects::stop(const TaskPtr& task, const VmRuntime& vm) {
       [tools = tools_, id = vm.id]() -> Result<std::optional<Vmm>> {
         auto seen = look_for(tools.config, id);
         if (!seen) return std::unexpected(seen.error());
-        if (seen->empty()) return std::nullopt;
+        if (seen->empty()) {
+          BANGER_TRY(release_disk(tools, id));
+          return std::nullopt;
+        }
         for (std::size_t i = 1; i < seen->size(); ++i) BANGER_TRY(kill_process((*seen)[i].process));
         auto adopted = adopt_vmm(tools.config, id, seen->front());
         if (!adopted && adopted.error().sys_errno == ESRCH) return std::nullopt;

@@ -56,6 +56,7 @@ class HostEffects : public EffectRunner {
 
   [[nodiscard]] Status watch(VmId vm, Vmm vmm);
   void vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end);
+  void told_end(VmId vm, std::uint32_t incarnation, VmmEnd end);
   void finish(const TaskPtr& task, EffectEnd end);
   template <class Work, class Done>
   void off_loop(uv::WorkerPool& pool, const TaskPtr& task, Work work, Done done);
@@ -70,6 +71,8 @@ class HostEffects : public EffectRunner {
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // false once this is destroyed
   std::vector<TaskPtr> tasks_;
   std::map<VmId, std::unique_ptr<LiveVmm>> live_;
+  // VMs whose disk is being let go after their VMM's end, with the starts that wait for that.
+  std::map<VmId, std::vector<std::function<void()>>> letting_go_;
   std::map<ImageId, ImageLog> image_logs_;
 };
 

@@ -1,6 +1,7 @@
 # Runs a test program in a guest of Debian's kernel: QEMU by emulation, one initramfs, no disk and no network.
-#   bash boot.sh TOOL PROGRAM MODULE...
+#   bash boot.sh TOOL PROGRAM MODULE-OR-FILE...
 # The modules (with what they need) are there to be loaded by modprobe, by the guest's init or by the kernel itself.
+# Files (words with a slash) are other programs that the tests start, in /test.
 # Whatever the guest said is printed where it failed, and a guest that ends without a verdict has failed.
 #   BANGER_KERNEL_DIR   where scripts/install-deps put the kernel
 #   BANGER_KERNEL_TEST  arguments for the program, such as a test's name
@@ -44,7 +45,7 @@ as "$(command -v bash)" /bin/sh  # busybox's shell prefers its own applets to wh
 as "$(command -v busybox)" /bin/busybox
 for name in dmsetup losetup; do as "$(command -v $name)" /sbin/$name; done
 for name in modprobe insmod; do ln -s /bin/busybox "$tree/sbin/$name"; done
-for name in mount umount cat ls grep mkdir sync dmesg tail; do ln -s /bin/busybox "$tree/bin/$name"; done
+for name in mount umount cat ls grep ifconfig dmesg tail; do ln -s /bin/busybox "$tree/bin/$name"; done
 as "$tool" /test/tool
 as "$program" /test/program
 cp "$here/init" "$tree/init"
@@ -55,6 +56,10 @@ into=$tree/lib/modules/$(basename "$modules")
 mkdir -p "$into"
 cp "$modules"/modules.* "$into/"
 for module in "$@"; do
+  if [[ $module == */* ]]; then
+    as "$module" "/test/$(basename "$module")"
+    continue
+  fi
   # A modules.dep line: "path.ko: needed.ko needed.ko"
   grep "/$module\.ko[^:]*:" "$modules/modules.dep" | tr -d : | tr ' ' '\n' >"$work/needed" || die "no module $module"
   while read -r path; do
