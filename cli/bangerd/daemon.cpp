@@ -139,7 +139,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto effects = std::make_unique<effects::HostEffects>(
       loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles, disks},
       [&runtime](Ask outcome) { runtime->notice(std::move(outcome)); });
-  NativeObserver observer(*eyes, host, [&runtime, &effects](const Observation& observation) {
+  NativeObserver observer(*eyes, host, disks, [&runtime, &effects](const Observation& observation) {
     if (effects && runtime) effects->saw(observation, runtime->fleet());
   });
   runtime = std::make_unique<Runtime>(Ports{clock, entropy, timers, stored, observer, *effects}, *options,

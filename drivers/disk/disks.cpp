@@ -57,6 +57,7 @@ Status snapshots_usable() { return dm::usable("snapshot"); }
 
 Disks::Disks(DiskChoice choice, StoreId store, Status snapshots)
     : choice_(choice),
+      store_(store),
       snapshots_(std::move(snapshots)),
       qcow2_(std::make_unique<Qcow2Disk>()),
       snapshot_(std::make_unique<SnapshotDisk>(store)) {}
@@ -78,6 +79,11 @@ Result<const Disk*> Disks::of(const DiskSpec& spec) const {
 Status Disks::release(VmId vm, std::chrono::milliseconds patience) const {
   if (!hold_kernel_devices()) return {};
   return snapshot_->release(vm, patience);
+}
+
+Result<std::map<VmId, DiskSighting>> Disks::held() const {
+  if (!hold_kernel_devices()) return {};
+  return held_disks(store_);
 }
 
 std::string Disks::describe() const {

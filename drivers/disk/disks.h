@@ -6,6 +6,7 @@
 #include <string>
 
 #include "drivers/disk/disk.h"
+#include "engine/observation.h"
 
 namespace banger::disk {
 
@@ -24,6 +25,8 @@ class Disks {
   [[nodiscard]] Result<const Disk*> of(const DiskSpec& spec) const;
   // Whatever kind it is of. Does nothing where the kernel can hold nothing.
   [[nodiscard]] Status release(VmId vm, std::chrono::milliseconds patience) const;
+  // What the kernel holds now, of any VM of this store.
+  [[nodiscard]] Result<std::map<VmId, DiskSighting>> held() const;
   // False: no disk here is anything but files.
   [[nodiscard]] bool hold_kernel_devices() const { return snapshots_.has_value(); }
   // For people: what new VMs get, and why.
@@ -31,6 +34,7 @@ class Disks {
 
  private:
   DiskChoice choice_;
+  StoreId store_;
   Status snapshots_;
   std::unique_ptr<const Disk> qcow2_;
   std::unique_ptr<const Disk> snapshot_;

@@ -14,6 +14,7 @@
 
 #include "drivers/disk/device_mapper.h"
 #include "drivers/disk/disk.h"
+#include "engine/observation.h"
 
 namespace banger::disk {
 
@@ -76,6 +77,9 @@ struct OwnSnapshot {
 };
 // Of this store.
 [[nodiscard]] Result<std::vector<OwnSnapshot>> list_snapshots(StoreId store);
+
+// What the kernel holds for VMs of this store: devices by their UUID, loops by their mark.
+[[nodiscard]] Result<std::map<VmId, DiskSighting>> held_disks(StoreId store);
 
 // How large a store must be so that an image of so many bytes, rewritten whole, fits.
 [[nodiscard]] std::uint64_t cow_bytes_for(std::uint64_t base_bytes);

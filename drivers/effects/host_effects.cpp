@@ -28,6 +28,7 @@ void HostEffects::begin(const Effect& effect, std::function<void(EffectEnd)> don
                         [&](const StopVmm& e) { stop(task, e.vm); },
                         [&](const TearDownVm& e) { tear_down(task, e.vm); },
                         [&](const KillStray& e) { kill_stray(task, e); },
+                        [&](const ReleaseDisk& e) { release_stray(task, e); },
                         [&](const BuildImage& e) { build_image(task, e.image); },
                         [&](const RemoveImage& e) { remove_image(task, e.image); },
                         [&](const Settle&) { BANGER_ASSERT(false); },
@@ -69,11 +70,16 @@ void HostEffects::off_loop(uv::WorkerPool& pool, const TaskPtr& task, Work work,
 
 // ---- starting ----
 
+// True: the VM's disk is being let go, and `then` comes after that.
+bool HostEffects::after_letting_go(VmId vm, std::function<void()> then) {
+  auto before = letting_go_.find(vm);
+  if (before == letting_go_.end()) return false;
+  before->second.push_back(std::move(then));
+  return true;
+}
+
 void HostEffects::spawn(const TaskPtr& task, const VmRuntime& vm) {
-  if (auto before = letting_go_.find(vm.id); before != letting_go_.end()) {
-    before->second.push_back([this, task, vm] { spawn(task, vm); });
-    return;
-  }
+  if (after_letting_go(vm.id, [this, task, vm] { spawn(task, vm); })) return;
   off_loop(
       quick_, task, [tools = tools_, vm, task] { return start_vmm(tools, vm, task->cancelled); },
       [this, task, vm](std::expected<Vmm, StartFailure> result) { spawned(task, vm, std::move(result)); });
@@ -131,7 +137,7 @@ void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
     task->stop_waiting();  // what was to make it end has no one to end any more
   }
   // Its disk goes before whoever ended it goes on; a death by itself is told at once, for a look at the host that comes
-  // before could not say how it died. A start waits in any case.
+  // before could not say how it died. What else is done to its disk waits in any case.
   if (!awaited || !tools_.disks.hold_kernel_devices()) told_end(vm, incarnation, end);
   if (!tools_.disks.hold_kernel_devices()) return;
   letting_go_.try_emplace(vm);
@@ -141,7 +147,7 @@ void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
     auto waiting = std::exchange(letting_go_[vm], {});
     letting_go_.erase(vm);
     if (awaited) told_end(vm, incarnation, end);
-    for (const auto& start : waiting) start();
+    for (const auto& then : waiting) then();
   };
   if (!quick_.submit([tools = tools_, vm] { return release_disk(tools, vm); }, let_go)) let_go({});
 }
@@ -285,6 +291,17 @@ void HostEffects::kill_stray(const TaskPtr& task, const KillStray& stray) {
   off_loop(
       quick_, task, [process = stray.process] { return kill_process(process); },
       [this, task, told](Status killed) { killed ? told() : finish(task, {.retry_later = true}); });
+}
+
+void HostEffects::release_stray(const TaskPtr& task, const ReleaseDisk& stray) {
+  if (after_letting_go(stray.vm, [this, task, stray] { release_stray(task, stray); })) return;
+  off_loop(
+      quick_, task, [tools = tools_, vm = stray.vm] { return release_stray_disk(tools, vm); },
+      [this, task, stray](const Result<bool>& released) {
+        if (!released) return finish(task, {.retry_later = true});
+        if (!*released) return finish(task, {});
+        finish(task, {.outcomes = {ReportDrift{stray.vm, stray.finding}}});
+      });
 }
 
 // ---- images ----

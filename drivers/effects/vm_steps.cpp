@@ -226,6 +226,14 @@ Status release_disk(const StepTools& tools, VmId vm) {
   return tools.handles.put(vm, *handles);
 }
 
+Result<bool> release_stray_disk(const StepTools& tools, VmId vm) {
+  auto held = tools.disks.held();
+  if (!held) return std::unexpected(held.error());
+  if (!held->contains(vm)) return false;
+  BANGER_TRY(release_disk(tools, vm));
+  return true;
+}
+
 Status remove_vm(const StepTools& tools, VmId vm) {
   const VmPaths paths = vm_paths(tools.config.layout, vm);
   auto seen = look_for(tools.config, vm);

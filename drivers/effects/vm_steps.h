@@ -55,6 +55,9 @@ struct StepTools {
 // the disk open: it is tried again when the host is looked at the next time.
 [[nodiscard]] Status release_disk(const StepTools& tools, VmId vm);
 
+// The same for a VM that was seen to be down with something left. False: nothing was left any more.
+[[nodiscard]] Result<bool> release_stray_disk(const StepTools& tools, VmId vm);
+
 // Nothing of the VM is left: its processes are killed, its disk is let go, its directory removed, and all are seen to be gone.
 [[nodiscard]] Status remove_vm(const StepTools& tools, VmId vm);
 

@@ -41,6 +41,10 @@ TEST_CASE("two VMs of one image each have their own disk over one shared loop, a
   CHECK(own[0].vm != own[1].vm);
   CHECK(own[0].device.uses.size() == 3);
   CHECK(must(disk::list_snapshots(StoreId{1, 1})).empty());
+  const auto held = must(disk::held_disks(kStore));
+  CHECK(held.size() == 2);
+  CHECK(held.at(VmId{1}) == DiskSighting{.device = true, .loops = true});
+  CHECK(must(disk::held_disks(StoreId{1, 1})).empty());
 
   must(removed(disks.spec(1)));
   CHECK(must(loop::list_loops()).size() == 3);  // the image's is still in use

@@ -190,6 +190,31 @@ TEST_CASE("a start that fails says at which stage, and lets go of the disk") {
   if (auto left = host.handles().find(kVm)) CHECK(holds_no_disk(*left));
 }
 
+TEST_CASE("what a VM left that is down is let go by the look that finds it, unless somebody has it open") {
+  Host host;
+  const Vmm vmm = must_start(host);
+  must(kill_process(vmm.sighting.process));
+  CHECK(must(host.tools().disks.held()).at(kVm).device);
+  SECTION("at once") { CHECK(must(release_stray_disk(host.tools(), kVm))); }
+  SECTION("later") {
+    Fd open(::open(host.scratch().dm_device.c_str(), O_RDONLY | O_CLOEXEC));
+    REQUIRE(open);
+    CHECK(release_stray_disk(host.tools(), kVm).error().sys_errno == EBUSY);
+    open.reset();
+    CHECK(must(release_stray_disk(host.tools(), kVm)));
+  }
+  SECTION("only the loops are there") {
+    auto cow = must(loop::find_attached({.path = host.paths().cow,
+                                         .mark = disk::snapshot_names(kStore, kVm).cow_mark}));
+    REQUIRE(cow);
+    say({"dmsetup", "remove", host.scratch().dm_name});
+    CHECK(must(host.tools().disks.held()).at(kVm) == DiskSighting{.device = false, .loops = true});
+    cow.reset();
+  }
+  CHECK_FALSE(must(release_stray_disk(host.tools(), kVm)));
+  CHECK(must(host.tools().disks.held()).empty());
+}
+
 TEST_CASE("a deleted VM is only gone when its disk is") {
   Host host;
   const Vmm vmm = must_start(host);
