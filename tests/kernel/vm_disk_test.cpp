@@ -5,7 +5,7 @@
 
 #include <csignal>
 
-#include "drivers/effects/vm_steps.h"
+#include "drivers/effects/host_effects.h"
 #include "drivers/image/image_files.h"
 #include "tests/kernel/support.h"
 
@@ -229,4 +229,79 @@ TEST_CASE("a deleted VM is only gone when its disk is") {
   CHECK(kernel_holds() == "");
   CHECK_FALSE(fs::exists(host.paths().dir));
   must(remove_vm(host.tools(), kVm));
+}
+
+TEST_CASE("the daemon's effects let a disk go before they say that its VM is down, and later where it was open") {
+  Host host;
+  host.vm.fence = 1;
+  host.vm.stop_mode = StopMode::kForced;
+  uv::Loop loop;
+  auto quick = std::make_unique<uv::WorkerPool>(loop, 2);
+  auto slow = std::make_unique<uv::WorkerPool>(loop, 1);
+  std::vector<Ask> notices;
+  auto effects = std::make_unique<HostEffects>(loop, *quick, *slow, host.tools(), [&](Ask notice) {
+    notices.push_back(std::move(notice));
+    loop.stop();
+  });
+  auto done = [&](const Effect& effect) {
+    EffectEnd ended;
+    effects->begin(effect, [&](EffectEnd end) {
+      ended = std::move(end);
+      loop.stop();
+    });
+    loop.run();
+    return ended;
+  };
+  auto spawned = [&](std::uint32_t incarnation) {
+    host.vm.incarnation = incarnation;
+    const EffectEnd end = done(SpawnVmm{host.vm});
+    REQUIRE(end.outcomes.size() == 1);
+    CHECK(std::holds_alternative<ReportSpawned>(end.outcomes[0]));
+    REQUIRE(effects->live(kVm));
+    CHECK(kernel_holds().contains(disk::snapshot_names(kStore, kVm).device));
+    return effects->live(kVm)->sighting().process.pid;
+  };
+  auto stopped = [&] {
+    const EffectEnd end = done(StopVmm{host.vm});
+    REQUIRE(end.outcomes.size() == 1);
+    CHECK(std::holds_alternative<ReportGone>(end.outcomes[0]));
+  };
+  const ReleaseDisk release{kVm, {ResourceClass::kDmSnapshot, Condition::kUnwanted, "disk-x", CorrectiveAction::kRemoved, ""}};
+
+  spawned(1);
+  stopped();
+  CHECK(kernel_holds() == "");
+
+  // It dies, and is started again at once: the new start's disk is not the one that is let go.
+  const pid_t dying = spawned(2);
+  REQUIRE(::kill(dying, SIGKILL) == 0);
+  loop.run();
+  REQUIRE(notices.size() == 1);
+  CHECK(std::get<ReportGone>(notices[0]).incarnation == 2);
+  spawned(3);
+
+  Fd open(::open(host.scratch().dm_device.c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(open);
+  stopped();
+  CHECK(kernel_holds() != "");
+  const EffectEnd busy = done(release);
+  CHECK(busy.retry_later);
+  CHECK(busy.outcomes.empty());
+  open.reset();
+  const EffectEnd late = done(release);
+  REQUIRE(late.outcomes.size() == 1);
+  CHECK(std::get<ReportDrift>(late.outcomes[0]).finding.derived_name == "disk-x");
+  CHECK(kernel_holds() == "");
+  CHECK(done(release).outcomes.empty());  // nothing was left: no finding
+
+  spawned(4);
+  const EffectEnd gone = done(TearDownVm{host.vm});
+  REQUIRE(gone.outcomes.size() == 1);
+  CHECK(std::holds_alternative<ReportTornDown>(gone.outcomes[0]));
+  CHECK(kernel_holds() == "");
+
+  effects.reset();
+  quick.reset();
+  slow.reset();
+  loop.drain();
 }
