@@ -31,6 +31,11 @@ struct KillStray {
   ProcessIdentity process;
   DriftCorrected finding;
 };
+// Have the kernel hold nothing of the disk of a VM that is down. Where it holds nothing any more, there is no finding.
+struct ReleaseDisk {
+  VmId vm;
+  DriftCorrected finding;
+};
 struct BuildImage {
   Image image;
 };
@@ -47,8 +52,8 @@ struct CancelEffects {
   Sequence fence = 0;  // of the effect to give up
 };
 
-using Effect = std::variant<SpawnVmm, AwaitGuest, StopVmm, TearDownVm, KillStray, BuildImage, RemoveImage,
-                            Settle, CancelEffects>;
+using Effect = std::variant<SpawnVmm, AwaitGuest, StopVmm, TearDownVm, KillStray, ReleaseDisk, BuildImage,
+                            RemoveImage, Settle, CancelEffects>;
 
 [[nodiscard]] std::string_view name_of(const Effect& effect);
 [[nodiscard]] StreamId subject_of(const Effect& effect);

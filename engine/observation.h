@@ -19,11 +19,21 @@ struct VmmSighting {
   friend bool operator==(const VmmSighting&, const VmmSighting&) = default;
 };
 
+// What the kernel holds for a VM's disk: provably ours, by a UUID and by marks that name this store and the VM.
+struct DiskSighting {
+  bool device = false;  // the device-mapper device
+  bool loops = false;   // loops of its files
+
+  friend bool operator==(const DiskSighting&, const DiskSighting&) = default;
+};
+
 struct Observation {
   // False where the look itself failed: then nothing may be concluded from what is missing here (rule 3).
   bool processes_known = false;
   bool directories_known = false;
   std::map<VmId, std::vector<VmmSighting>> vmms;  // oldest process first
+  // Empty where this host has no such thing, or the look at them failed: nothing follows from what is missing here.
+  std::map<VmId, DiskSighting> disks;
   std::set<VmId> vm_directories;
   std::set<ImageId> image_directories;
   // VMs of which this look says nothing, because something was being done to them while it was taken.

@@ -16,6 +16,8 @@ VmPaths vm_paths(const Layout& layout, VmId vm) {
   return {.dir = dir,
           .api_socket = dir + std::string(kApiSocket),
           .overlay = dir + "/system.qcow2",
+          .cow = dir + "/system.cow",
+          .rest = dir + "/system.rest",
           .seed = dir + "/seed.tar",
           .console_pipe = dir + "/console.pipe",
           .console_log = dir + "/console.log",

@@ -24,7 +24,9 @@ struct Layout {
 struct VmPaths {
   std::string dir;
   std::string api_socket;  // in the VMM's argv: what makes a process provably this VM's
-  std::string overlay;     // the system disk: copy-on-write over the image
+  std::string overlay;     // the system disk as a qcow2 file: copy-on-write over the image
+  std::string cow;   // the system disk as a snapshot of device-mapper: what was written over the image,
+  std::string rest;  // and what the disk has beyond it
   std::string seed;        // what the guest is told at boot: its name, its host key, who may come in
   std::string console_pipe;  // what the VMM writes the console to, and its own complaints
   std::string console_log;   // what the daemon keeps of that, capped

@@ -46,7 +46,8 @@ struct Planner {
     bool busy = false;
     for (const InFlight& effect : under_way(subject)) {
       bool overtaken = effect.fence != vm.fence || effect.effect != wanted;
-      if (overtaken && !effect.cancelling && effect.effect != "kill_stray") {
+      bool corrects = effect.effect == "kill_stray" || effect.effect == "release_disk";  // of no intent
+      if (overtaken && !effect.cancelling && !corrects) {
         result.effects.push_back(CancelEffects{subject, effect.fence});
       }
       busy |= overtaken || effect.effect != "await_guest";
@@ -89,6 +90,22 @@ struct Planner {
                                      " at incarnation " + std::to_string(vm.incarnation)}});
   }
 
+  // What a crash, or somebody who had it open at the end, has left of its disk: after its processes.
+  void plan_down(const VmRuntime& vm) {
+    bool known = settle_process(vm, false) != Presence::kUnknown;
+    auto held = observation.disks.find(vm.id);
+    if (!known || held == observation.disks.end() || observation.vmms.contains(vm.id)) return;
+    result.effects.push_back(
+        ReleaseDisk{vm.id, DriftCorrected{resource_of(held->second), Condition::kUnwanted, "disk-" + vm.id.hex(),
+                                          CorrectiveAction::kRemoved,
+                                          "the kernel holds its disk while the VM is " +
+                                              std::string(name_of(vm.state))}});
+  }
+
+  static ResourceClass resource_of(const DiskSighting& disk) {
+    return disk.device ? ResourceClass::kDmSnapshot : ResourceClass::kLoop;
+  }
+
   void plan_running(const VmRuntime& vm) {
     switch (settle_process(vm, true)) {
       case Presence::kAbsent:
@@ -108,7 +125,7 @@ struct Planner {
     switch (vm.state) {
       case VmState::kCreated:
       case VmState::kStopped:
-      case VmState::kError: (void)settle_process(vm, false); return;
+      case VmState::kError: plan_down(vm); return;
       // The drivers of these three look at the host themselves before they act, so they are right whatever
       // is there: a VMM that is up is adopted by a start, one that is gone ends a stop.
       case VmState::kStarting: result.effects.push_back(SpawnVmm{vm}); return;
@@ -149,6 +166,10 @@ struct Planner {
       for (const auto& [id, vmms] : observation.vmms) {
         if (!fleet.vms.contains(id)) report_unowned(ResourceClass::kVmm, "vm-" + id.hex());
       }
+    }
+    for (const auto& [id, disk] : observation.disks) {
+      bool going = context.in_flight.contains(stream_of(id)) || observation.disturbed.contains(id);
+      if (!fleet.vms.contains(id) && !going) report_unowned(resource_of(disk), "disk-" + id.hex());
     }
     if (!observation.directories_known) return;
     for (VmId id : observation.vm_directories) {

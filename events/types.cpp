@@ -94,6 +94,8 @@ std::string_view name_of(ResourceClass value) {
     case ResourceClass::kVmm: return "vmm";
     case ResourceClass::kVmDirectory: return "vm_directory";
     case ResourceClass::kImageDirectory: return "image_directory";
+    case ResourceClass::kDmSnapshot: return "dm_snapshot";
+    case ResourceClass::kLoop: return "loop";
   }
   return {};
 }

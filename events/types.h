@@ -63,7 +63,13 @@ enum class EpochReason : std::uint8_t {
 };
 
 // Classes and conditions of what a correction saw. Names derived from ids only: no pid, no device number.
-enum class ResourceClass : std::uint16_t { kVmm = 1, kVmDirectory = 2, kImageDirectory = 3 };
+enum class ResourceClass : std::uint16_t {
+  kVmm = 1,
+  kVmDirectory = 2,
+  kImageDirectory = 3,
+  kDmSnapshot = 4,  // a VM's disk on device-mapper
+  kLoop = 5,        // what that disk is made of, without it
+};
 enum class Condition : std::uint16_t {
   kAbsent = 1,     // wanted and not there
   kUnwanted = 2,   // ours, there, and not wanted

@@ -91,7 +91,11 @@ Status StoredLog::read_records(Sequence from, const Interned& interned, const Ta
 
 void NativeObserver::observe(std::function<void(Observation)> done) {
   auto submitted = pool_.submit(
-      [&config = config_] { return observe::observe_native(config.layout, config.boot, config.where); },
+      [&config = config_, &disks = disks_] {
+        Observation seen = observe::observe_native(config.layout, config.boot, config.where);
+        if (auto held = disks.held()) seen.disks = std::move(*held);
+        return seen;
+      },
       [passing = passing_, done](Observation observation) {
         passing(observation);
         done(std::move(observation));

@@ -97,14 +97,15 @@ class StoredLog : public LogPort {
 // Looks on a worker thread. `passing` sees each look on the loop before the runtime does.
 class NativeObserver : public Observer {
  public:
-  NativeObserver(uv::WorkerPool& pool, const effects::HostConfig& config,
+  NativeObserver(uv::WorkerPool& pool, const effects::HostConfig& config, const disk::Disks& disks,
                  std::function<void(const Observation&)> passing)
-      : pool_(pool), config_(config), passing_(std::move(passing)) {}
+      : pool_(pool), config_(config), disks_(disks), passing_(std::move(passing)) {}
   void observe(std::function<void(Observation)> done) override;
 
  private:
   uv::WorkerPool& pool_;
   const effects::HostConfig& config_;
+  const disk::Disks& disks_;
   std::function<void(const Observation&)> passing_;
 };
 

@@ -63,6 +63,17 @@ std::optional<std::string> set_accel(const toml::node& node, Config& config) {
   return std::nullopt;
 }
 
+std::optional<std::string> set_disk(const toml::node& node, Config& config) {
+  auto value = node.value_exact<std::string>();
+  for (auto choice : {disk::DiskChoice::kAuto, disk::DiskChoice::kQcow2, disk::DiskChoice::kDmSnapshot}) {
+    if (value == name_of(choice)) {
+      config.disk = choice;
+      return std::nullopt;
+    }
+  }
+  return "\"auto\", \"qcow2\" or \"dm_snapshot\"";
+}
+
 std::optional<std::string> set_log_level(const toml::node& node, Config& config) {
   auto value = node.value_exact<std::string>();
   for (const char* level : {"debug", "info", "warn", "error"}) {
@@ -109,6 +120,9 @@ const std::vector<Known>& known_keys() {
        path(&Config::metrics_file)},
       {{"metrics_listen", "none", "The same on a loopback address and port, such as \"127.0.0.1:9477\", at /metrics."},
        set_metrics_listen},
+      {{"disk", "\"auto\"",
+        "What new VMs' disks are: qcow2, dm_snapshot (device-mapper; takes root), or auto: dm_snapshot where this host can."},
+       set_disk},
       {{"tick_ms", "5000", "How often the host is looked at without any other reason."},
        number_of(&Config::tick_ms, 100, kHour)},
       {{"idle_ms", "60000", "A client that says nothing for so long is dropped."},

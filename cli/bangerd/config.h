@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "drivers/effects/host_config.h"
+#include "drivers/disk/disks.h"
 #include "engine/command.h"
 #include "events/result.h"
 
@@ -21,6 +22,7 @@ struct Config {
   std::string metrics_listen;  // "127.0.0.1:9477"; empty: none
   std::string vmm_program = "qemu-system-x86_64";
   effects::AccelChoice accel = effects::AccelChoice::kAuto;
+  disk::DiskChoice disk = disk::DiskChoice::kAuto;
   std::uint64_t tick_ms = 5'000;
   std::uint64_t exec_grace_ms = 10'000;
   std::uint64_t console_bytes = 4 << 20;

@@ -128,6 +128,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
 
   const effects::HostConfig host = host_config(config, layout, options->boot);
   effects::Accelerator accelerator(config.accel, layout.data_dir);
+  const disk::Disks disks(config.disk, (*log)->store_id(), disk::snapshots_usable());
   observe::HandleCache handles(layout);
   LoopTimers timers(loop);
   auto eyes = std::make_unique<uv::WorkerPool>(loop, 1);
@@ -136,9 +137,9 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto readers = std::make_unique<uv::WorkerPool>(loop, 2);
   std::unique_ptr<Runtime> runtime;
   auto effects = std::make_unique<effects::HostEffects>(
-      loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles},
+      loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles, disks},
       [&runtime](Ask outcome) { runtime->notice(std::move(outcome)); });
-  NativeObserver observer(*eyes, host, [&runtime, &effects](const Observation& observation) {
+  NativeObserver observer(*eyes, host, disks, [&runtime, &effects](const Observation& observation) {
     if (effects && runtime) effects->saw(observation, runtime->fleet());
   });
   runtime = std::make_unique<Runtime>(Ports{clock, entropy, timers, stored, observer, *effects}, *options,
@@ -155,7 +156,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   };
   std::function<void()> stop_once = stop;
   const std::int64_t began_ns = clock.wall_ns();
-  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator,
+  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator, disks,
                                                         *slow, *readers, began_ns, [&stop_once] { stop_once(); }});
   auto server = rpc::Server::listen(
       loop, config.socket, {.idle_ms = config.idle_ms},

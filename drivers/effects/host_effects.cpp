@@ -28,6 +28,7 @@ void HostEffects::begin(const Effect& effect, std::function<void(EffectEnd)> don
                         [&](const StopVmm& e) { stop(task, e.vm); },
                         [&](const TearDownVm& e) { tear_down(task, e.vm); },
                         [&](const KillStray& e) { kill_stray(task, e); },
+                        [&](const ReleaseDisk& e) { release_stray(task, e); },
                         [&](const BuildImage& e) { build_image(task, e.image); },
                         [&](const RemoveImage& e) { remove_image(task, e.image); },
                         [&](const Settle&) { BANGER_ASSERT(false); },
@@ -69,7 +70,16 @@ void HostEffects::off_loop(uv::WorkerPool& pool, const TaskPtr& task, Work work,
 
 // ---- starting ----
 
+// True: the VM's disk is being let go, and `then` comes after that.
+bool HostEffects::after_letting_go(VmId vm, std::function<void()> then) {
+  auto before = letting_go_.find(vm);
+  if (before == letting_go_.end()) return false;
+  before->second.push_back(std::move(then));
+  return true;
+}
+
 void HostEffects::spawn(const TaskPtr& task, const VmRuntime& vm) {
+  if (after_letting_go(vm.id, [this, task, vm] { spawn(task, vm); })) return;
   off_loop(
       quick_, task, [tools = tools_, vm, task] { return start_vmm(tools, vm, task->cancelled); },
       [this, task, vm](std::expected<Vmm, StartFailure> result) { spawned(task, vm, std::move(result)); });
@@ -120,9 +130,32 @@ Status HostEffects::watch(VmId vm, Vmm vmm) {
 
 void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
   live_.erase(vm);
+  bool awaited = false;
   for (const TaskPtr& task : tasks_) {
     if (task->subject != stream_of(vm) || !task->on_end) continue;
+    awaited = true;
     task->stop_waiting();  // what was to make it end has no one to end any more
+  }
+  // Its disk goes before whoever ended it goes on; a death by itself is told at once, for a look at the host that comes
+  // before could not say how it died. What else is done to its disk waits in any case.
+  if (!awaited || !tools_.disks.hold_kernel_devices()) told_end(vm, incarnation, end);
+  if (!tools_.disks.hold_kernel_devices()) return;
+  letting_go_.try_emplace(vm);
+  // Where it fails the VM is down all the same: what is left is found by a later look.
+  auto let_go = [this, here = here_, vm, incarnation, end, awaited](Status) {
+    if (!*here) return;
+    auto waiting = std::exchange(letting_go_[vm], {});
+    letting_go_.erase(vm);
+    if (awaited) told_end(vm, incarnation, end);
+    for (const auto& then : waiting) then();
+  };
+  if (!quick_.submit([tools = tools_, vm] { return release_disk(tools, vm); }, let_go)) let_go({});
+}
+
+// Tells whoever waits for that end, or else the runtime.
+void HostEffects::told_end(VmId vm, std::uint32_t incarnation, VmmEnd end) {
+  for (const TaskPtr& task : tasks_) {
+    if (task->subject != stream_of(vm) || !task->on_end) continue;
     return std::exchange(task->on_end, nullptr)(std::move(end));
   }
   notice_(ReportGone{vm, incarnation, end.by, std::move(end.reason), end.cause, end.code});
@@ -137,7 +170,14 @@ void HostEffects::saw(const Observation& observation, const Fleet& fleet) {
     if (!vm || vm->state != VmState::kRunning || live_.contains(id) || busy) continue;
     const VmmSighting& vmm = vmms.front();
     if (vmm.incarnation != vm->incarnation) continue;
-    tools_.handles.seed(id, {.vmm = vmm.process, .incarnation = vmm.incarnation});
+    auto handles = tools_.handles.find(id);
+    if (!handles) {
+      auto scratch = observe::read_handles(vm_paths(tools_.config.layout, id).handles);
+      handles = observe::rediscover(id, observation, scratch ? *scratch : std::nullopt).handles;
+    }
+    handles->vmm = vmm.process;
+    handles->incarnation = vmm.incarnation;
+    tools_.handles.seed(id, *handles);
     if (auto adopted = adopt_vmm(tools_.config, id, vmm)) (void)watch(id, std::move(*adopted));
   }
 }
@@ -158,7 +198,10 @@ void HostEffects::stop(const TaskPtr& task, const VmRuntime& vm) {
       [tools = tools_, id = vm.id]() -> Result<std::optional<Vmm>> {
         auto seen = look_for(tools.config, id);
         if (!seen) return std::unexpected(seen.error());
-        if (seen->empty()) return std::nullopt;
+        if (seen->empty()) {
+          BANGER_TRY(release_disk(tools, id));
+          return std::nullopt;
+        }
         for (std::size_t i = 1; i < seen->size(); ++i) BANGER_TRY(kill_process((*seen)[i].process));
         auto adopted = adopt_vmm(tools.config, id, seen->front());
         if (!adopted && adopted.error().sys_errno == ESRCH) return std::nullopt;
@@ -248,6 +291,17 @@ void HostEffects::kill_stray(const TaskPtr& task, const KillStray& stray) {
   off_loop(
       quick_, task, [process = stray.process] { return kill_process(process); },
       [this, task, told](Status killed) { killed ? told() : finish(task, {.retry_later = true}); });
+}
+
+void HostEffects::release_stray(const TaskPtr& task, const ReleaseDisk& stray) {
+  if (after_letting_go(stray.vm, [this, task, stray] { release_stray(task, stray); })) return;
+  off_loop(
+      quick_, task, [tools = tools_, vm = stray.vm] { return release_stray_disk(tools, vm); },
+      [this, task, stray](const Result<bool>& released) {
+        if (!released) return finish(task, {.retry_later = true});
+        if (!*released) return finish(task, {});
+        finish(task, {.outcomes = {ReportDrift{stray.vm, stray.finding}}});
+      });
 }
 
 // ---- images ----

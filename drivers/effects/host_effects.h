@@ -51,11 +51,14 @@ class HostEffects : public EffectRunner {
   void escalate(const TaskPtr& task, VmId vm);
   void tear_down(const TaskPtr& task, const VmRuntime& vm);
   void kill_stray(const TaskPtr& task, const KillStray& stray);
+  void release_stray(const TaskPtr& task, const ReleaseDisk& stray);
   void build_image(const TaskPtr& task, const Image& image);
   void remove_image(const TaskPtr& task, const Image& image);
 
   [[nodiscard]] Status watch(VmId vm, Vmm vmm);
   void vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end);
+  [[nodiscard]] bool after_letting_go(VmId vm, std::function<void()> then);
+  void told_end(VmId vm, std::uint32_t incarnation, VmmEnd end);
   void finish(const TaskPtr& task, EffectEnd end);
   template <class Work, class Done>
   void off_loop(uv::WorkerPool& pool, const TaskPtr& task, Work work, Done done);
@@ -70,6 +73,8 @@ class HostEffects : public EffectRunner {
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // false once this is destroyed
   std::vector<TaskPtr> tasks_;
   std::map<VmId, std::unique_ptr<LiveVmm>> live_;
+  // VMs whose disk is being let go after their VMM's end, with what waits for that.
+  std::map<VmId, std::vector<std::function<void()>>> letting_go_;
   std::map<ImageId, ImageLog> image_logs_;
 };
 

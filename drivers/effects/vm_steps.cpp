@@ -8,9 +8,9 @@
 #include <ctime>
 #include <filesystem>
 
-#include "drivers/disk/qcow2.h"
 #include "drivers/guest/keys.h"
 #include "drivers/host/durable.h"
+#include "drivers/host/joined.h"
 #include "drivers/image/image_store.h"
 #include "drivers/image/seed.h"
 #include "drivers/uv/spawn.h"
@@ -21,6 +21,8 @@ namespace banger::effects {
 namespace {
 
 constexpr int kKillWaitMs = 10'000;
+// What the kernel still does for a VMM that has just ended; whoever else has a VM's disk open may keep it for long.
+constexpr std::chrono::seconds kReleasePatience{5};
 
 std::unexpected<StartFailure> failed(StartStage stage, std::string message) {
   return std::unexpected(StartFailure{stage, std::move(message)});
@@ -62,7 +64,7 @@ std::string mac_of(VmId vm) {
 }
 
 vmm::QemuSpec qemu_spec(const VmPaths& paths, const VmRuntime& vm, const image::ImageInfo& image,
-                        const Acceleration& acceleration) {
+                        const disk::VmmDisk& disk, const Acceleration& acceleration) {
   vmm::GuestBoot boot{.accel = acceleration.accel,
                       .tsc_khz = acceleration.tsc_khz,
                       .hostname = vm.name,
@@ -76,7 +78,8 @@ vmm::QemuSpec qemu_spec(const VmPaths& paths, const VmRuntime& vm, const image::
           .kernel = image.kernel,
           .initrd = image.initrd,
           .cmdline = vmm::guest_cmdline(boot),
-          .disk = paths.overlay,
+          .disk = disk.path,
+          .disk_format = disk.format,
           .seed = paths.seed,
           .network = vm.settings.net == NetMode::kUser,
           .mac = mac_of(vm.id),
@@ -95,7 +98,8 @@ std::expected<void, StartFailure> check_ports(const VmRuntime& vm) {
 }
 
 std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths& paths, const VmRuntime& vm,
-                                           const image::ImageInfo& image) {
+                                           const image::ImageInfo& image, const disk::VmmDisk& disk,
+                                           VmHandles handles) {
   auto acceleration = tools.accelerator.decide(image.kernel);
   if (!acceleration) return failed(StartStage::kVmm, acceleration.error().message);
   auto console = vmm::open_console(paths.console_pipe);
@@ -106,7 +110,7 @@ std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths
   Fd writer(*complaints);
   // A socket that a killed VMM left behind would look like a VMM that answers nobody.
   ::unlink(paths.api_socket.c_str());
-  std::vector<std::string> argv = vmm::qemu_argv(qemu_spec(paths, vm, image, *acceleration));
+  std::vector<std::string> argv = vmm::qemu_argv(qemu_spec(paths, vm, image, disk, *acceleration));
   argv[0] = tools.config.vmm_program;
   auto spawned = uv::spawn({.argv = std::move(argv), .stdout_fd = writer.get(), .stderr_fd = writer.get()});
   if (!spawned) return failed(StartStage::kVmm, spawned.error().message);
@@ -114,12 +118,48 @@ std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths
           .pidfd = std::move(spawned->pidfd),
           .console = std::move(reader)};
   // The scratch file before anything in memory: a crash from here on finds the process by it, or by its argv.
-  auto noted = tools.handles.put(vm.id, {.vmm = vmm.sighting.process, .incarnation = vm.incarnation});
+  handles.vmm = vmm.sighting.process;
+  auto noted = tools.handles.put(vm.id, handles);
   if (!noted) {
-    (void)uv::send_signal(vmm.pidfd.get(), SIGKILL);
-    return failed(StartStage::kVmm, noted.error().message);
+    host::JoinedErrors errors;
+    errors.add(noted);
+    errors.add(kill_process(vmm.sighting.process));  // its disk cannot be let go before it has ended
+    return failed(StartStage::kVmm, errors.status().error().message);
   }
   return vmm;
+}
+
+disk::DiskSpec disk_spec(const VmPaths& paths, const VmRuntime& vm, const image::ImageInfo& image) {
+  return {.vm = vm.id,
+          .image = image.rootfs,
+          .overlay = paths.overlay,
+          .cow = paths.cow,
+          .rest = paths.rest,
+          .size_bytes = vm.settings.disk_mib << 20};
+}
+
+std::expected<disk::VmmDisk, StartFailure> ensure_disk(const StepTools& tools, const VmPaths& paths,
+                                                       const VmRuntime& vm, const image::ImageInfo& image,
+                                                       VmHandles& handles) {
+  const disk::DiskSpec spec = disk_spec(paths, vm, image);
+  auto disk = tools.disks.of(spec);
+  if (!disk) return failed(StartStage::kDisk, disk.error().message);
+  auto ready = (*disk)->ensure(spec, handles,
+                               [&](const VmHandles& intended) { return tools.handles.put(vm.id, intended); });
+  if (!ready) return failed(StartStage::kDisk, ready.error().message);
+  return *std::move(ready);
+}
+
+// From the disk on, what a start acquires is in the kernel's hands, and is let go again where it fails.
+std::expected<Vmm, StartFailure> acquire_and_spawn(const StepTools& tools, const VmPaths& paths, const VmRuntime& vm,
+                                                   const image::ImageInfo& image,
+                                                   const std::atomic<bool>& cancelled) {
+  VmHandles handles{.vmm = {.boot = tools.config.boot}, .incarnation = vm.incarnation};
+  auto disk = ensure_disk(tools, paths, vm, image, handles);
+  if (!disk) return std::unexpected(disk.error());
+  if (auto free = check_ports(vm); !free) return std::unexpected(free.error());
+  if (cancelled) return failed(StartStage::kVmm, "the start was overtaken");
+  return spawn_vmm(tools, paths, vm, image, *disk, std::move(handles));
 }
 
 }  // namespace
@@ -143,12 +183,11 @@ std::expected<Vmm, StartFailure> start_vmm(const StepTools& tools, const VmRunti
   if (!image) return failed(StartStage::kPreflight, image.error().message);
   if (auto made = make_directory(paths.dir); !made) return failed(StartStage::kDirectory, made.error().message);
   if (auto keys = ensure_keys(paths, vm); !keys) return failed(StartStage::kKeys, keys.error().message);
-  auto disk = disk::ensure_overlay(
-      {.base = image->rootfs, .overlay = paths.overlay, .size_bytes = vm.settings.disk_mib << 20});
-  if (!disk) return failed(StartStage::kDisk, disk.error().message);
-  if (auto free = check_ports(vm); !free) return std::unexpected(free.error());
-  if (cancelled) return failed(StartStage::kVmm, "the start was overtaken");
-  return spawn_vmm(tools, paths, vm, *image);
+  auto started = acquire_and_spawn(tools, paths, vm, *image, cancelled);
+  if (started) return started;
+  StartFailure failure = std::move(started).error();
+  if (auto released = release_disk(tools, vm.id); !released) failure.message += "; " + released.error().message;
+  return std::unexpected(std::move(failure));
 }
 
 Result<Vmm> adopt_vmm(const HostConfig& config, VmId vm, const VmmSighting& sighting) {
@@ -178,16 +217,36 @@ Status kill_process(const ProcessIdentity& process) {
   return fail("a VMM does not end, although it was killed");
 }
 
+Status release_disk(const StepTools& tools, VmId vm) {
+  if (!tools.disks.hold_kernel_devices()) return {};
+  BANGER_TRY(tools.disks.release(vm, kReleasePatience));
+  auto handles = tools.handles.find(vm);
+  if (!handles || (handles->base_loop + handles->cow_loop + handles->dm_name + handles->dm_device).empty()) return {};
+  handles->base_loop = handles->cow_loop = handles->dm_name = handles->dm_device = "";
+  return tools.handles.put(vm, *handles);
+}
+
+Result<bool> release_stray_disk(const StepTools& tools, VmId vm) {
+  auto held = tools.disks.held();
+  if (!held) return std::unexpected(held.error());
+  if (!held->contains(vm)) return false;
+  BANGER_TRY(release_disk(tools, vm));
+  return true;
+}
+
 Status remove_vm(const StepTools& tools, VmId vm) {
   const VmPaths paths = vm_paths(tools.config.layout, vm);
   auto seen = look_for(tools.config, vm);
   if (!seen) return std::unexpected(seen.error());
   for (const VmmSighting& each : *seen) BANGER_TRY(kill_process(each.process));
-  BANGER_TRY(tools.handles.drop(vm));
+  host::JoinedErrors errors;
+  errors.add(tools.disks.release(vm, kReleasePatience));
+  errors.add(tools.handles.drop(vm));
   std::error_code error;
   std::filesystem::remove_all(paths.dir, error);
-  if (error) return fail_errno("remove " + paths.dir, error.value());
-  BANGER_TRY(host::sync_path(tools.config.layout.vms_dir()));
+  if (error) errors.add(fail_errno("remove " + paths.dir, error.value()));
+  errors.add(host::sync_path(tools.config.layout.vms_dir()));
+  BANGER_TRY(errors.status());
   // Rule 2: deleted is said only after proof of absence.
   seen = look_for(tools.config, vm);
   if (!seen) return std::unexpected(seen.error());

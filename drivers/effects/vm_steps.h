@@ -1,10 +1,11 @@
 // What is done to the host for a VM, as straight-line steps for a worker thread. Each looks before it acts and
 // may be repeated after a crash at any point: done already is done. Order of a start: look, directory, keys,
-// disk, ports, VMM; a failure says at which stage.
+// disk, ports, VMM; a failure says at which stage, and lets go of what the kernel holds for the VM by then.
 #pragma once
 
 #include <atomic>
 
+#include "drivers/disk/disks.h"
 #include "drivers/effects/accelerator.h"
 #include "drivers/effects/host_config.h"
 #include "drivers/image/image_store.h"
@@ -34,6 +35,7 @@ struct StepTools {
   Accelerator& accelerator;
   const image::ImageStore& images;
   observe::HandleCache& handles;
+  const disk::Disks& disks;
 };
 
 // Has this incarnation's VMM process running: finds it, or makes everything that it needs and spawns it.
@@ -49,7 +51,14 @@ struct StepTools {
 // Ends one process for good: SIGKILL by pidfd, and waits until it is gone, at most a few seconds.
 [[nodiscard]] Status kill_process(const ProcessIdentity& process);
 
-// Nothing of the VM is left: its processes are killed, its directory removed, and both are seen to be gone.
+// The kernel holds nothing of the VM's disk any more; its files stay. For a VM without a VMM. EBUSY where somebody has
+// the disk open: it is tried again when the host is looked at the next time.
+[[nodiscard]] Status release_disk(const StepTools& tools, VmId vm);
+
+// The same for a VM that was seen to be down with something left. False: nothing was left any more.
+[[nodiscard]] Result<bool> release_stray_disk(const StepTools& tools, VmId vm);
+
+// Nothing of the VM is left: its processes are killed, its disk is let go, its directory removed, and all are seen to be gone.
 [[nodiscard]] Status remove_vm(const StepTools& tools, VmId vm);
 
 }  // namespace banger::effects

@@ -56,11 +56,13 @@ Result<VmHandles> parse(const std::string& text) {
   constexpr auto kMax32 = std::uint64_t{std::numeric_limits<std::uint32_t>::max()};
   auto boot_text = text_in(object, "boot_id");
   auto boot = boot_text ? BootId::parse(*boot_text) : std::nullopt;
-  auto pid = number_in(object, "pid", 1, kMaxPid);
+  auto pid = number_in(object, "pid", 0, kMaxPid);
   auto start = number_in(object, "start_ticks", 0, std::numeric_limits<std::uint64_t>::max());
   auto incarnation = number_in(object, "incarnation", 1, kMax32);
   if (!number_in(object, "format", kFormat, kFormat)) return fail("its format is not known");
   if (!boot || !pid || !start || !incarnation) return fail("it names no process");
+  // 0: what comes before the VMM has been acquired, and the VMM not yet.
+  if (*pid == 0 && *start != 0) return fail("its pid is none, and has a start");
   VmHandles handles{.vmm = {*boot, static_cast<std::int32_t>(*pid), *start},
                     .incarnation = static_cast<std::uint32_t>(*incarnation)};
   for (auto [key, member] : kNames) {

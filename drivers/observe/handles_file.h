@@ -17,7 +17,7 @@ namespace banger::observe {
 
 inline constexpr std::size_t kMaxHandlesBytes = 64 * 1024;
 
-// Mode 0600, durable once it returns. ENOENT where the VM's directory is gone.
+// Mode 0600, durable once it returns. A pid of 0 says that there is no VMM yet. ENOENT where the VM's directory is gone.
 [[nodiscard]] Status write_handles(const std::string& path, const VmHandles& handles);
 // Nothing where there is no such file; an Error where its content is not exactly what write_handles
 // writes.

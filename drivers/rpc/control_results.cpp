@@ -57,6 +57,7 @@ void write(schema::DaemonInfo::Builder out, const DaemonInfo& info) {
   out.setHeadSequence(info.head);
   out.setEpoch(info.epoch);
   out.setAccelerator(info.accelerator);
+  out.setDisk(info.disk);
   out.setLowWater(info.low_water);
   out.setConfigFile(info.config_file);
   out.setFirstSequence(info.first);

@@ -83,7 +83,7 @@ void Runtime::effect_ended(StreamId subject, Sequence fence, std::string_view ef
   tell(end.retry_later ? "again_later" : "end", effect, subject, fence);
   if (effects.empty()) context_.in_flight.erase(subject);
   if (disturbs(effect)) disturb(subject);
-  if (effect == "kill_stray") ++status_.corrections;
+  if (effect == "kill_stray" || (effect == "release_disk" && !end.outcomes.empty())) ++status_.corrections;
   for (Ask& outcome : end.outcomes) report(std::move(outcome), "driver");
   if (end.retry_later) context_.held.insert(subject);
   dirty_.insert(subject);

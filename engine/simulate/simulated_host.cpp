@@ -46,7 +46,7 @@ void SimulatedHost::apply_to_vm(VmId vm, const EventRecord& record) {
             observation_.vm_directories.erase(vm);
             end_effects(subject, {"spawn_vmm", "tear_down_vm"});
           },
-          [&](const DriftCorrected&) { end_effects(subject, {"kill_stray"}); },
+          [&](const DriftCorrected&) { end_effects(subject, {"kill_stray", "release_disk"}); },
           // What was wanted, what happened inside of the guest, and what is no VM's: its host is as it was.
           [](const VmCreated&) {},
           [](const VmStopRequested&) {},

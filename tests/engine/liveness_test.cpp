@@ -187,6 +187,9 @@ class Host {
     return ReportDrift{effect.vm, effect.finding};
   }
 
+  // This world's disks are files.
+  std::optional<Ask> act(const ReleaseDisk&, bool) { return std::nullopt; }
+
   std::optional<Ask> act(const BuildImage& effect, bool cancelled) {
     if (cancelled || fails()) return ReportImageFailed{effect.image.id, effect.image.fence, "no"};
     return ReportImageMade{effect.image.id, effect.image.fence, {}, 1 << 20, 1 << 20};

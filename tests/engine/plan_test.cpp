@@ -86,6 +86,68 @@ TEST_CASE("what is seen against what is wanted") {
   }
 }
 
+TEST_CASE("what the kernel holds of a disk, against what is wanted") {
+  struct Row {
+    VmState state;
+    std::array<const char*, 5> then;  // nothing held, held, held and a VMM, look failed, disturbed
+  };
+  const Row rows[] = {
+      {VmState::kCreated, {"", "release_disk", "kill_stray", "", ""}},
+      {VmState::kStopped, {"", "release_disk", "kill_stray", "", ""}},
+      {VmState::kError, {"", "release_disk", "kill_stray", "", ""}},
+      {VmState::kStarting, {"spawn_vmm", "spawn_vmm", "spawn_vmm", "spawn_vmm", "spawn_vmm"}},
+      {VmState::kStopping, {"stop_vmm", "stop_vmm", "stop_vmm", "stop_vmm", "stop_vmm"}},
+      {VmState::kDeleting, {"tear_down_vm", "tear_down_vm", "tear_down_vm", "tear_down_vm", "tear_down_vm"}},
+      {VmState::kRunning, {"settle", "settle", "await_guest", "await_guest", "await_guest"}},
+  };
+  for (const Row& row : rows) {
+    World world = web_in(row.state);
+    Observation looks[] = {seeing({}), seeing({}), seeing({1}), {}, seeing({})};
+    for (std::size_t i = 1; i < 5; ++i) looks[i].disks[kWeb] = {.device = true, .loops = true};
+    looks[4].disturbed.insert(kWeb);
+    for (std::size_t i = 0; i < 5; ++i) {
+      INFO(name_of(row.state) << ", sight " << i);
+      CHECK(names(plan(world.fleet, looks[i], {})) == row.then[i]);
+      CHECK(names(plan_subject(world.fleet, looks[i], {}, stream_of(kWeb))) == row.then[i]);
+    }
+  }
+}
+
+TEST_CASE("what is left of a disk is let go once, with a finding; a start waits for that and does not cancel it") {
+  World world = web_in(VmState::kStopped);
+  Observation seen = seeing({});
+  seen.disks[kWeb] = {.device = false, .loops = true};
+  Plan loops = plan(world.fleet, seen, {});
+  REQUIRE(names(loops) == "release_disk");
+  const auto& release = std::get<ReleaseDisk>(loops.effects[0]);
+  CHECK(release.vm == kWeb);
+  CHECK(release.finding.resource == ResourceClass::kLoop);
+  CHECK(release.finding.condition == Condition::kUnwanted);
+  CHECK(release.finding.action == CorrectiveAction::kRemoved);
+  CHECK(release.finding.derived_name == "disk-" + kWeb.hex());
+  CHECK(told(world.doing(ReportDrift{kWeb, release.finding})) == "drift_corrected");
+  seen.disks[kWeb].device = true;
+  CHECK(std::get<ReleaseDisk>(plan(world.fleet, seen, {}).effects[0]).finding.resource == ResourceClass::kDmSnapshot);
+  PlanContext context;
+  context.in_flight[stream_of(kWeb)] = {{0, "release_disk"}};
+  CHECK(names(plan(world.fleet, seen, context)).empty());
+  CHECK(names(plan(web_in(VmState::kStarting).fleet, seen, context)).empty());
+}
+
+TEST_CASE("a disk of no VM in the log is reported once and never touched") {
+  World world = web_in(VmState::kStopped);
+  Observation seen = seeing({});
+  seen.disks[VmId{0xdead}] = {.device = true, .loops = true};
+  Plan planned = plan(world.fleet, seen, {});
+  REQUIRE(names(planned) == "settle");
+  const auto& report = std::get<ReportDrift>(std::get<Settle>(planned.effects[0]).outcome);
+  CHECK(report.finding.resource == ResourceClass::kDmSnapshot);
+  CHECK(report.finding.condition == Condition::kUnowned);
+  CHECK(report.finding.derived_name == "disk-" + VmId{0xdead}.hex());
+  world.doing(report);
+  CHECK(names(plan(world.fleet, seen, {})).empty());
+}
+
 TEST_CASE(
     "the oldest of the right incarnation is the VM; the younger one is killed, with a finding") {
   World world = web_in(VmState::kRunning);

@@ -29,7 +29,7 @@ void add_vms(const Layout& layout, Class& overlays, Class& consoles, Class& othe
     const auto names = cli::names_in(dir);
     if (!names) continue;
     for (const std::string& name : *names) {
-      Class& to = name == "system.qcow2"            ? overlays
+      Class& to = name.starts_with("system.")       ? overlays
                   : name.starts_with("console.log") ? consoles
                                                     : other;
       to.usage.add(cli::usage_of(dir + "/" + name));

@@ -73,6 +73,7 @@ bool gather_daemon(Session& session, Facts& facts) {
   DaemonFact daemon{.version = text_of(info.getVersion()),
                     .process = info.getPid(),
                     .accelerator = text_of(info.getAccelerator()),
+                    .disk = text_of(info.getDisk()),
                     .low_water = info.getLowWater()};
   facts.data_dir = text_of(info.getDataDir());
   facts.log = LogFact{.head = info.getHeadSequence(), .epoch = info.getEpoch()};

@@ -39,6 +39,7 @@ struct DaemonFact {
   std::string version;
   std::int32_t process = 0;
   std::string accelerator;
+  std::string disk;  // what new VMs' disks are, with why
   bool low_water = false;
   std::string reconcile_error;
   std::int64_t last_observation_ns = 0;
@@ -68,6 +69,9 @@ struct Facts {
   KvmDevice kvm = KvmDevice::kMissing;
   std::string kvm_verdict;  // of the last trial boot, in words; empty: none was made
   bool kvm_usable = false;  // by that verdict
+  std::string disk_choice;      // of the configuration
+  bool device_mapper = false;   // this kernel has it loaded
+  bool root = false;
   std::string vmm_program;
   std::string vmm_path;       // empty: not found
   std::string qemu_img_path;  // likewise

@@ -100,6 +100,28 @@ Finding kvm(const Facts& facts) {
   return pass("kvm", "");
 }
 
+// What new VMs' disks are made of. qcow2 is as good as it gets without root; only what was asked for and cannot be
+// had is wrong.
+Finding vm_disks(const Facts& facts) {
+  const bool wants_root = facts.daemon ? facts.daemon->disk.contains("takes root") : !facts.root;
+  const std::string mend = wants_root ? "run the daemon as root, or disk = \"auto\" in the configuration"
+                                      : "sudo modprobe dm-snapshot, then bangerctl daemon stop; VMs go on";
+  if (facts.daemon) {
+    if (facts.daemon->disk.starts_with("none")) return fail("disks", facts.daemon->disk, mend);
+    if (facts.daemon->disk.starts_with("qcow2") && !facts.daemon->disk.ends_with("(configured)")) {
+      return pass("disks", facts.daemon->disk + "; for dm_snapshot: " + mend);
+    }
+    return pass("disks", facts.daemon->disk);
+  }
+  const bool can = facts.root && facts.device_mapper;
+  if (facts.disk_choice == "dm_snapshot" && !can) {
+    return fail("disks", std::string("disk = \"dm_snapshot\", but ") +
+                             (facts.root ? "this kernel has no device-mapper loaded" : "device-mapper takes root"), mend);
+  }
+  if (facts.disk_choice == "qcow2" || !can) return pass("disks", "qcow2, as far as can be told without a daemon");
+  return pass("disks", "dm_snapshot, as far as can be told without a daemon");
+}
+
 void programs(const Facts& facts, Findings& out) {
   const auto one = [&](const std::string& name, const std::string& path, const std::string& mend) {
     out.push_back(path.empty() ? fail("programs", name + " is not to be found", mend)
@@ -241,6 +263,7 @@ std::vector<Finding> diagnose(const Facts& facts) {
   directories(facts, out);
   out.push_back(disk(facts));
   out.push_back(kvm(facts));
+  out.push_back(vm_disks(facts));
   programs(facts, out);
   out.push_back(systemd(facts));
   out.push_back(log(facts));

@@ -108,6 +108,14 @@ void look_at_kvm(Facts& facts) {
   facts.kvm_verdict = kept.value("reason", "");
 }
 
+bool has_device_mapper() {
+  std::ifstream misc("/proc/misc");
+  for (std::string line; std::getline(misc, line);) {
+    if (line.ends_with(" device-mapper")) return true;
+  }
+  return false;
+}
+
 // Who holds the flock on the data directory, by /proc/locks: asking by flock() would take it.
 std::int32_t lock_holder(const std::string& lock_file) {
   struct stat info {};
@@ -157,6 +165,7 @@ void gather_settings(const DaemonStart& start, Facts& facts) {
   auto settings = parse_settings(checked->out);
   facts.config_file = settings["config"];
   facts.data_dir = settings["data_dir"];
+  facts.disk_choice = settings["disk"];
   facts.vmm_program = settings["vmm.program"];
   facts.disk.low_water_bytes =
       std::strtoull(settings["log.low_water_mib"].c_str(), nullptr, 10) << 20;
@@ -170,6 +179,8 @@ void gather_host(Facts& facts) {
       look_at_directory(facts.socket.substr(0, facts.socket.rfind('/')), 022));
   facts.lock_holder = lock_holder(layout.lock_file());
   look_at_kvm(facts);
+  facts.device_mapper = has_device_mapper();
+  facts.root = ::geteuid() == 0;
   facts.vmm_path = find_executable(facts.vmm_program);
   facts.qemu_img_path = find_executable("qemu-img");
   facts.guest_program = find_program("banger-guest").value_or("");

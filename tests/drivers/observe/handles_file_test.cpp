@@ -40,6 +40,9 @@ TEST_CASE("handles come back as they were written, and only we may read them") {
   VmHandles second{.vmm = {{1, 1}, 1, 0}, .incarnation = 1};
   REQUIRE(write_handles(path, second));
   CHECK((read_handles(path).value() == second));
+  const VmHandles without_vmm{.vmm = {.boot = {1, 1}}, .incarnation = 1, .dm_name = "banger-x"};
+  REQUIRE(write_handles(path, without_vmm));
+  CHECK((read_handles(path).value() == without_vmm));
   CHECK(std::distance(fs::directory_iterator(dir.path()), {}) == 1);
 }
 

@@ -20,6 +20,7 @@ Facts healthy() {
   facts.daemon = DaemonFact{.version = "0.1.0",
                             .process = 812,
                             .accelerator = "kvm (a kernel came up)",
+                            .disk = "dm_snapshot (device-mapper is there)",
                             .last_observation_ns = kNow - 1'000'000'000,
                             .tick_ms = 5000,
                             .last_event_ns = kNow - 60'000'000'000};
@@ -205,4 +206,41 @@ TEST_CASE("a parked stream is a failure") {
   const Finding found = only([](Facts& facts) { facts.parked = {"vm/00000000000000a1: no such incarnation"}; });
   CHECK(found.level == Level::kFail);
   CHECK(found.check == "parked");
+}
+
+TEST_CASE("what disks are made of is told; only what was asked for and cannot be had is wrong") {
+  const auto told = [](const Facts& facts) {
+    for (const Finding& each : diagnose(facts)) {
+      if (each.check == "disks") return each;
+    }
+    return Finding{};
+  };
+  const auto daemon_says = [](const std::string& words) {
+    return with([&](Facts& facts) { facts.daemon->disk = words; });
+  };
+  CHECK(told(healthy()).message == "dm_snapshot (device-mapper is there)");
+  CHECK(told(daemon_says("qcow2 (configured)")).message == "qcow2 (configured)");
+  const Finding without = told(daemon_says("qcow2 (this kernel has no device-mapper)"));
+  CHECK(without.level == Level::kPass);
+  CHECK(without.message.contains("modprobe dm-snapshot"));
+  CHECK(told(daemon_says("qcow2 (device-mapper takes root)")).message.contains("run the daemon as root"));
+  const Finding wrong_one = told(daemon_says("none (dm_snapshot is configured, but this kernel has no device-mapper)"));
+  CHECK(wrong_one.level == Level::kFail);
+  CHECK(wrong_one.mend.contains("modprobe dm-snapshot"));
+
+  const auto closed = [&](const std::string& choice, bool root, bool device_mapper) {
+    return told(with([&](Facts& facts) {
+      facts.daemon.reset();
+      facts.disk_choice = choice;
+      facts.root = root;
+      facts.device_mapper = device_mapper;
+    }));
+  };
+  CHECK(closed("auto", true, true).message.starts_with("dm_snapshot"));
+  CHECK(closed("auto", true, false).message.starts_with("qcow2"));
+  CHECK(closed("auto", false, true).message.starts_with("qcow2"));
+  CHECK(closed("qcow2", true, true).message.starts_with("qcow2"));
+  CHECK(closed("dm_snapshot", true, true).level == Level::kPass);
+  CHECK(closed("dm_snapshot", true, false).mend.contains("modprobe"));
+  CHECK(closed("dm_snapshot", false, true).mend.contains("as root"));
 }

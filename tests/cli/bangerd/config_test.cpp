@@ -1,0 +1,26 @@
+#include "cli/bangerd/config.h"
+
+#include <algorithm>
+
+#include "tests/catch.h"
+
+using namespace banger;
+using namespace banger::bangerd;
+using disk::DiskChoice;
+
+TEST_CASE("the kind of new VMs' disks is one of three words") {
+  Config config;
+  CHECK(config.disk == DiskChoice::kAuto);
+  for (auto [word, choice] : {std::pair{"qcow2", DiskChoice::kQcow2}, std::pair{"dm_snapshot", DiskChoice::kDmSnapshot},
+                              std::pair{"auto", DiskChoice::kAuto}}) {
+    REQUIRE(parse_config("disk = \"" + std::string(word) + "\"", "banger.toml", config));
+    CHECK(config.disk == choice);
+  }
+  for (const char* wrong : {"disk = \"tape\"", "disk = 1", "disk = \"\"", "[disk]\nkind = \"qcow2\""}) {
+    INFO(wrong);
+    auto refused = parse_config(wrong, "banger.toml", config);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.starts_with("banger.toml:1: disk must be \"auto\", \"qcow2\" or \"dm_snapshot\""));
+  }
+  CHECK(std::ranges::count(config_keys(), "disk", &ConfigKey::name) == 1);
+}

@@ -1,0 +1,91 @@
+# Runs a test program in a guest of Debian's kernel: QEMU by emulation, one initramfs, no disk and no network.
+#   bash boot.sh TOOL PROGRAM MODULE-OR-FILE...
+# The modules (with what they need) are there to be loaded by modprobe, by the guest's init or by the kernel itself.
+# Files (words with a slash) are other programs that the tests start, in /test.
+# Whatever the guest said is printed where it failed, and a guest that ends without a verdict has failed.
+#   BANGER_KERNEL_DIR   where scripts/install-deps put the kernel
+#   BANGER_KERNEL_TEST  arguments for the program, such as a test's name
+set -euo pipefail
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+tool=$1
+program=$2
+shift 2
+kernel_dir=${BANGER_KERNEL_DIR:-/usr/local/share/banger/kernel}/current
+here=$(cd "$(dirname "$0")" && pwd)
+passed=42  # QEMU ends with twice that and one: no number that QEMU would end with by itself
+seconds=300  # half a minute on an idle machine
+
+die() { printf '%s\n' "$*" >&2; exit 1; }
+for need in qemu-system-x86_64 busybox bash dmsetup losetup ldd; do
+  command -v "$need" >/dev/null || die "this test needs the program $need: run scripts/install-deps"
+done
+[ -r "$kernel_dir/vmlinuz" ] || die "there is no guest kernel in $kernel_dir: run scripts/install-deps"
+
+work=$(mktemp -d)
+qemu=
+ended() {
+  [ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap ended EXIT
+trap 'exit 1' INT TERM
+tree=$work/tree
+mkdir -p "$tree"/{bin,sbin,dev,proc,sys,tmp,run,etc,test}
+
+# A program under another path, and under their own the libraries that the loader would bring along with it.
+as() {
+  local library
+  cp -L "$1" "$tree$2"
+  for library in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*' || true); do
+    [ -e "$tree$library" ] || { mkdir -p "$tree$(dirname "$library")" && cp -L "$library" "$tree$library"; }
+  done
+}
+as "$(command -v bash)" /bin/sh  # busybox's shell prefers its own applets to what is in PATH
+as "$(command -v busybox)" /bin/busybox
+for name in dmsetup losetup; do as "$(command -v $name)" /sbin/$name; done
+for name in modprobe insmod; do ln -s /bin/busybox "$tree/sbin/$name"; done
+for name in mount umount cat ls grep ifconfig dmesg tail; do ln -s /bin/busybox "$tree/bin/$name"; done
+as "$tool" /test/tool
+as "$program" /test/program
+cp "$here/init" "$tree/init"
+chmod 0755 "$tree/init"
+
+modules=$(readlink -f "$kernel_dir"/lib/modules/*)
+into=$tree/lib/modules/$(basename "$modules")
+mkdir -p "$into"
+cp "$modules"/modules.* "$into/"
+for module in "$@"; do
+  if [[ $module == */* ]]; then
+    as "$module" "/test/$(basename "$module")"
+    continue
+  fi
+  # A modules.dep line: "path.ko: needed.ko needed.ko"
+  grep "/$module\.ko[^:]*:" "$modules/modules.dep" | tr -d : | tr ' ' '\n' >"$work/needed" || die "no module $module"
+  while read -r path; do
+    mkdir -p "$into/$(dirname "$path")"
+    cp "$modules/$path" "$into/$path"
+  done <"$work/needed"
+done
+(cd "$tree" && find . | busybox cpio -o -H newc -R 0:0 2>/dev/null) >"$work/initramfs"
+
+# tsc_early_khz: a guest that calibrates its own clock under emulation now and then never finishes.
+timeout --signal=KILL $seconds qemu-system-x86_64 -M microvm,auto-kernel-cmdline=off -accel tcg,tb-size=64 -cpu max \
+  -smp 1 -m 768M -nodefaults -no-user-config -display none -no-reboot -serial "file:$work/console" \
+  -device isa-debug-exit,iobase=0xf4,iosize=1 -kernel "$kernel_dir/vmlinuz" -initrd "$work/initramfs" \
+  -append "console=ttyS0 quiet reboot=t panic=-1 nokaslr tsc_early_khz=$("$tool" tsc) banger.passed=$passed banger.arguments=${BANGER_KERNEL_TEST:-}" \
+  </dev/null 2>"$work/complaints" &
+qemu=$!
+verdict=0
+wait "$qemu" || verdict=$?
+qemu=
+if [ "$verdict" -eq $((passed * 2 + 1)) ]; then
+  grep -a 'assertions in\|All tests' "$work/console" || true
+  exit 0
+fi
+cat "$work/complaints" "$work/console" 2>/dev/null || true
+case $verdict in
+  0) die "the guest went down without a verdict" ;;
+  137) die "no verdict within $seconds s" ;;
+  *) die "the tests failed in the guest (QEMU ended with $verdict)" ;;
+esac
