@@ -27,6 +27,7 @@ ONLY_IN = {
     "rocksdb/": ("events/log/",),
     "libssh/": ("drivers/guest/", "cli/banger-guest/"),
     "libdevmapper": ("drivers/disk/", "drivers/observe/"),
+    "curl/": ("drivers/vmm/firecracker/",),
     "openssl/": ("events/log/", "drivers/"),
 }
 
