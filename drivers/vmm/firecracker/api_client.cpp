@@ -19,11 +19,13 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::json;
 
 constexpr int kRetryMs = 10;  // while the socket is not up yet
+constexpr std::size_t kMaxHeadBytes = 16 * 1024;
 constexpr std::size_t kMaxFaultBytes = 1000;
 constexpr long kFirstFailure = 300;  // redirections are not followed, and Firecracker has none
 
 struct Answer {
   std::string body;
+  std::size_t head_bytes = 0;
   bool too_long = false;
   bool head_complete = false;  // libcurl is content with a head that breaks off between two lines
 };
@@ -39,10 +41,15 @@ std::size_t take_body(const char* bytes, std::size_t one, std::size_t n, void* t
 }
 
 std::size_t take_head(const char* bytes, std::size_t one, std::size_t n, void* to) {
+  auto& answer = *static_cast<Answer*>(to);
   const std::string_view line(bytes, one * n);
-  bool& complete = static_cast<Answer*>(to)->head_complete;
-  if (line.starts_with("HTTP/")) complete = false;  // "100 Continue" has a head of its own
-  if (line == "\r\n") complete = true;
+  answer.head_bytes += line.size();
+  if (answer.head_bytes > kMaxHeadBytes) {
+    answer.too_long = true;
+    return 0;
+  }
+  if (line.starts_with("HTTP/")) answer.head_complete = false;  // "100 Continue" has its own
+  if (line == "\r\n") answer.head_complete = true;
   return one * n;
 }
 
@@ -69,7 +76,6 @@ void describe_transfer(const Curl& curl, const std::string& socket, const ApiReq
   set(curl, CURLOPT_NOPROXY, "*");  // whatever http_proxy says
   set(curl, CURLOPT_NOSIGNAL, 1L);  // SIGALRM belongs to no thread
   set(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
-  set(curl, CURLOPT_FORBID_REUSE, 1L);
   set(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   set(curl, CURLOPT_HTTPHEADER, headers.get());
@@ -85,8 +91,10 @@ void describe_transfer(const Curl& curl, const std::string& socket, const ApiReq
 
 // What libcurl's refusal means to our callers.
 std::unexpected<Error> transfer_error(const Curl& curl, CURLcode code, const Answer& answer) {
-  if (answer.too_long)
-    return fail("the answer is longer than " + std::to_string(kMaxReplyBytes) + " bytes", EPROTO);
+  if (answer.too_long) {
+    const auto bound = answer.head_bytes > kMaxHeadBytes ? kMaxHeadBytes : kMaxReplyBytes;
+    return fail("the answer is longer than " + std::to_string(bound) + " bytes", EPROTO);
+  }
   if (code == CURLE_OPERATION_TIMEDOUT) return fail("no answer in time", ETIMEDOUT);
   if (code == CURLE_COULDNT_CONNECT) {
     long sys_errno = 0;

@@ -15,7 +15,7 @@ namespace banger::vmm::firecracker {
 
 using Duration = std::chrono::milliseconds;
 
-inline constexpr std::size_t kMaxReplyBytes = 1 << 20;
+inline constexpr std::size_t kMaxReplyBytes = 1 << 20;  // without its head, which has 16 KiB
 
 enum class InstanceState { kNotStarted, kRunning, kPaused };
 

@@ -1,5 +1,6 @@
 #include "drivers/vmm/firecracker/jail.h"
 
+#include <string_view>
 #include <utility>
 
 #include "drivers/vmm/qemu_argv.h"
@@ -24,6 +25,16 @@ std::string last_part(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+// A relative path whose parts are names: neither empty nor "." nor "..".
+bool stays_below(std::string_view path) {
+  while (true) {
+    const std::string_view part = path.substr(0, path.find('/'));
+    if (part.empty() || part == "." || part == "..") return false;
+    if (part.size() == path.size()) return true;
+    path.remove_prefix(part.size() + 1);
+  }
+}
+
 Status check(const JailConfig& config, std::uint32_t uid) {
   if (!config.program.starts_with('/'))
     return fail("jail: the path of Firecracker is not absolute: " + config.program);
@@ -31,8 +42,7 @@ Status check(const JailConfig& config, std::uint32_t uid) {
     return fail("jail: the jailer starts only what is called firecracker, not " + config.program);
   }
   if (!config.base.starts_with('/')) return fail("jail: its base is not absolute: " + config.base);
-  if (config.parent_cgroup.empty() || config.parent_cgroup.starts_with('/') ||
-      config.parent_cgroup.contains("..")) {
+  if (!stays_below(config.parent_cgroup)) {
     return fail("jail: no cgroup to put VMs in is '" + config.parent_cgroup + "'");
   }
   if (uid == 0 || config.gid == 0) return fail("jail: root in a jail is no jail");

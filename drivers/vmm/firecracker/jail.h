@@ -1,8 +1,9 @@
 // Firecracker in its jailer: what the jailer is started with, as whom, in which cgroup, and what
-// must lie where in the chroot before it starts. Pure: whoever spawns does the linking and
-// mounting. The jailer makes <base>/<name of the binary>/<id>/root with run/ and dev/ in it, copies
-// the binary there and gives up its privileges; it must be started as root. Everything of a jail is
-// found again by its id alone.
+// must lie where in the chroot before it starts. Pure: whoever spawns makes <base>/<name of the
+// binary>/<id>/root with run/ in it, links and mounts. The jailer, started as root, copies the
+// binary there, takes mounts along (its own bind mount is recursive), makes dev/, gives / and run/
+// to the VM's user, mode 0700, and its privileges up; it removes nothing afterwards. Everything of
+// a jail is found again by its id alone. Source: docs/jailer.md and src/jailer of Firecracker.
 #pragma once
 
 #include <cstdint>

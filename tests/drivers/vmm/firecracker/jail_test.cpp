@@ -134,12 +134,20 @@ TEST_CASE("a jail that would be none is refused, in words") {
   other.base = "/" + std::string(vmm::kMaxSocketPath, 'b');
   CHECK(refused(other).contains("too long"));
   other = config();
-  other.parent_cgroup = "../system.slice";
-  CHECK(refused(other).contains("cgroup"));
+  for (const char* path : {"", "/vms", "../system.slice", "a/../..", "./a", "a/", "a//b"}) {
+    other.parent_cgroup = path;
+    CHECK(refused(other).contains("no cgroup"));
+  }
   other = config();
   other.gid = 0;
   CHECK(refused(other).contains("root"));
   CHECK(refused(config(), 0).contains("root"));
+}
+
+TEST_CASE("VMs may be put several cgroups down") {
+  auto nested = config();
+  nested.parent_cgroup = "banger/vms..x";
+  CHECK(jail_of(nested, spec(), true, 60'001)->cgroup == "banger/vms..x/banger-0000000000000abc-3");
 }
 
 TEST_CASE("a VM's user is its own, and the same again while it is free") {

@@ -106,12 +106,12 @@ TEST_CASE(
       GENERATE(Case{Kind::kRefuse, "refused with 400: the test wants it refused", EINVAL},
                Case{Kind::kRefuseMute, "refused with 400: it does not say why", EINVAL},
                Case{Kind::kHangUp, "hung up before the answer was whole", EPROTO},
-               Case{Kind::kHalfLine, "", EPROTO},
+               Case{Kind::kHalfLine, "hung up before the answer was whole", EPROTO},
                Case{Kind::kHalfHead, "hung up before the answer was whole", EPROTO},
                Case{Kind::kHalfBody, "hung up before the answer was whole", EPROTO},
                Case{Kind::kEndlessBody, "longer than 1048576 bytes", EPROTO},
-               Case{Kind::kEndlessHead, "", EPROTO}, Case{Kind::kNoHttp, "no HTTP", EPROTO},
-               Case{Kind::kNoJson, "no JSON", EPROTO});
+               Case{Kind::kEndlessHead, "longer than 16384 bytes", EPROTO},
+               Case{Kind::kNoHttp, "no HTTP", EPROTO}, Case{Kind::kNoJson, "no JSON", EPROTO});
   const auto spec = whole_spec();
   const auto expected = expected_calls(spec);
   const std::string socket_name = "api.sock";
