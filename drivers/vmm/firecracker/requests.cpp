@@ -1,5 +1,6 @@
 #include "drivers/vmm/firecracker/requests.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "drivers/vmm/qemu_argv.h"

@@ -1,12 +1,7 @@
 #include "drivers/vmm/firecracker/api_client.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 
 #include "tests/catch.h"
 #include "tests/drivers/host/temp_dir.h"
@@ -67,13 +62,7 @@ TEST_CASE("nobody there, nobody listening and no path of a socket are told apart
   CHECK(version(dir / "none.sock", kPatience).error().sys_errno == ENOENT);
   // Bound, and its owner gone: what a killed VMM leaves.
   const std::string left = dir / "left.sock";
-  {
-    const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, left.data(), left.size());
-    REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  }
+  leave_socket(left);
   CHECK(version(left, kPatience).error().sys_errno == ECONNREFUSED);
   CHECK(version(dir / std::string(200, 's'), kPatience).error().sys_errno == ENAMETOOLONG);
   CHECK(version("", kPatience).error().sys_errno == ENAMETOOLONG);

@@ -3,6 +3,7 @@
 #include <regex.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <set>
 #include <sstream>

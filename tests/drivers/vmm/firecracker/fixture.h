@@ -2,10 +2,16 @@
 // have left behind.
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
+#include <stdexcept>
 
+#include "drivers/uv/fd.h"
 #include "drivers/vmm/firecracker/api_client.h"
 #include "drivers/vmm/firecracker/argv.h"
 
@@ -31,6 +37,17 @@ inline vmm::firecracker::FirecrackerSpec whole_spec() {
 
 inline vmm::firecracker::StartLimits patient() {
   return {.whole = kPatience, .call = kPatience, .still_there = {}};
+}
+
+// A socket that nobody listens at: what a VMM leaves that was killed.
+inline void leave_socket(const std::string& path) {
+  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    throw std::runtime_error("bind " + path);
+  }
 }
 
 // Descriptors and threads of this process.

@@ -1,6 +1,7 @@
 #include "tests/drivers/vmm/firecracker/http_requests.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include "drivers/http/request.h"

@@ -1,6 +1,7 @@
 #include "tests/drivers/vmm/firecracker/instance.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace banger::test {
 namespace {

@@ -203,17 +203,40 @@ TEST_CASE("another VM's Firecracker is told nothing") {
 }
 
 TEST_CASE("a Firecracker that does not listen yet is waited for") {
+  const bool bound = GENERATE(false, true);
   const auto spec = whole_spec();
   TempDir dir;
+  const std::string socket = dir / "api.sock";
+  if (bound) leave_socket(socket);
   std::optional<StandIn> vmm;
   int asked = 0;
   auto limits = patient();
   limits.still_there = [&] {
-    if (++asked == 3) vmm.emplace(dir / "api.sock", id_of(spec));
+    if (++asked == 3) {
+      std::filesystem::remove(socket);
+      vmm.emplace(socket, id_of(spec));
+    }
     return true;
   };
-  CHECK(configure_and_start(dir / "api.sock", spec, limits));
+  CHECK(configure_and_start(socket, spec, limits));
   CHECK(asked == 3);
+}
+
+TEST_CASE("a Firecracker that goes in the middle of a start is not waited for") {
+  const auto spec = whole_spec();
+  TempDir dir;
+  std::optional<StandIn> vmm;
+  vmm.emplace(dir / "api.sock", id_of(spec), Misbehaviour{Kind::kHold, 3});
+  auto limits = patient();
+  limits.still_there = [] { return true; };
+  Result<InstanceInfo> info = fail("not called");
+  std::thread worker([&] { info = configure_and_start(dir / "api.sock", spec, limits); });
+  vmm->await_calls(4);
+  vmm.reset();
+  worker.join();
+  REQUIRE_FALSE(info);
+  CHECK(info.error().message ==
+        "machine configuration (PUT /machine-config): it hung up before the answer was whole");
 }
 
 TEST_CASE("the wait ends with the VMM, or with the time") {
