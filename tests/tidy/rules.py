@@ -30,6 +30,7 @@ ONLY_IN = {
     "netlink/": ("drivers/network/",),
     "nftables/": ("drivers/network/",),
     "ldns/": ("drivers/network/",),
+    "curl/": ("drivers/vmm/firecracker/",),
     "openssl/": ("events/log/", "drivers/"),
 }
 
