@@ -299,7 +299,8 @@ void HostEffects::release_stray(const TaskPtr& task, const ReleaseDisk& stray) {
       quick_, task, [tools = tools_, vm = stray.vm] { return release_stray_disk(tools, vm); },
       [this, task, stray](const Result<bool>& released) {
         if (!released) return finish(task, {.retry_later = true});
-        if (!*released) return finish(task, {});
+        // value_or(): GCC 12 takes what *released reads for uninitialised.
+        if (!released.value_or(false)) return finish(task, {});
         finish(task, {.outcomes = {ReportDrift{stray.vm, stray.finding}}});
       });
 }
