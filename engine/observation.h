@@ -34,6 +34,10 @@ struct Observation {
   std::map<VmId, std::vector<VmmSighting>> vmms;  // oldest process first
   // Empty where this host has no such thing, or the look at them failed: nothing follows from what is missing here.
   std::map<VmId, DiskSighting> disks;
+  // Taps that carry this store's mark and the VM's. False: links could not be read, or bridged guests are not for
+  // this daemon; then nothing follows from what is missing here.
+  bool links_known = false;
+  std::set<VmId> taps;
   std::set<VmId> vm_directories;
   std::set<ImageId> image_directories;
   // VMs of which this look says nothing, because something was being done to them while it was taken.
