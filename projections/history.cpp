@@ -9,20 +9,25 @@ void fold_unreadable(HistoryRow& row, StreamId stream, Sequence sequence) {
   if (stream == kHostStream) row.name = "host";
 }
 
-bool fold_history(HistoryRow& row, const EventRecord& record) {
+namespace {
+
+bool ends_stream(const Event& event) {
+  return std::holds_alternative<VmDeleted>(event) || std::holds_alternative<ImageDeleted>(event);
+}
+
+}  // namespace
+
+bool changes_history(const EventRecord& record) { return record.envelope.version == 1 || ends_stream(record.event); }
+
+void fold_history(HistoryRow& row, const EventRecord& record) {
   const Envelope& envelope = record.envelope;
-  const bool begins = row.first_sequence == 0;
-  if (begins) row.created_at_ns = envelope.time_ns;
+  if (row.first_sequence == 0) row.created_at_ns = envelope.time_ns;
   fold_unreadable(row, envelope.stream, envelope.sequence);
   if (const auto* vm = std::get_if<VmCreated>(&record.event)) row.name = vm->name;
   if (const auto* image = std::get_if<ImageRequested>(&record.event)) row.name = image->name;
-  const bool ends = std::holds_alternative<VmDeleted>(record.event) ||
-                    std::holds_alternative<ImageDeleted>(record.event);
-  if (ends) {
-    row.last_sequence = envelope.sequence;
-    row.deleted_at_ns = envelope.time_ns;
-  }
-  return begins || ends;
+  if (!ends_stream(record.event)) return;
+  row.last_sequence = envelope.sequence;
+  row.deleted_at_ns = envelope.time_ns;
 }
 
 }  // namespace banger

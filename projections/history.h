@@ -20,9 +20,10 @@ struct HistoryRow {
   friend bool operator==(const HistoryRow&, const HistoryRow&) = default;
 };
 
-// Folds one event into its stream's row, which is empty before the stream's first event. True if that
-// changed it.
-bool fold_history(HistoryRow& row, const EventRecord& record);
+// Whether this event is one that changes its stream's row: its first, or one after which there are no more.
+[[nodiscard]] bool changes_history(const EventRecord& record);
+// Folds such an event into the row, which is empty before the stream's first.
+void fold_history(HistoryRow& row, const EventRecord& record);
 // One that cannot be read tells no more than that there is such a stream.
 void fold_unreadable(HistoryRow& row, StreamId stream, Sequence sequence);
 

@@ -10,7 +10,7 @@ Status Replay::fold(const EventRecord& record) {
                 std::to_string(fleet_.last + 1) + " was due");
   }
   evolve(fleet_, record);
-  fold_history(history_[record.envelope.stream], record);
+  if (changes_history(record)) fold_history(history_[record.envelope.stream], record);
   keep(past_.fold(fleet_, record));
   return {};
 }

@@ -55,11 +55,10 @@ bool rows_are_current(LogPort& log, Sequence head) {
   return true;
 }
 
-// The row of a stream's history, from memory, else from the log, else a new one.
-HistoryRow& history_of(Store& store, LogPort& log, StreamId stream) {
+// The row of a stream's history: a new one for its first event, else from memory, else from the log.
+HistoryRow& history_of(Store& store, LogPort& log, StreamId stream, bool begins) {
   auto [place, fresh] = store.history.try_emplace(stream);
-  bool stored = fresh && store.fleet.version_of(stream) != 0;
-  if (stored) {
+  if (fresh && !begins) {
     auto bytes = log.row(kHistory.name, kHistory.version, row_key(stream));
     BANGER_ASSERT(bytes && *bytes);  // rows and events are written together
     auto row = parse_history_row(**bytes);
@@ -138,9 +137,11 @@ log::AppendRequest fold_and_encode(Store& store, LogPort& log, const std::vector
   std::set<StreamId> historic;  // whose history rows changed
   for (const EventRecord& record : records) {
     const Envelope& envelope = record.envelope;
-    HistoryRow& history = history_of(store, log, envelope.stream);
+    if (changes_history(record)) {
+      fold_history(history_of(store, log, envelope.stream, envelope.version == 1), record);
+      historic.insert(envelope.stream);
+    }
     evolve(store.fleet, record);
-    if (fold_history(history, record)) historic.insert(envelope.stream);
     std::ranges::move(store.past.fold(store.fleet, record), std::back_inserter(store.past_rows));
     EventBytes bytes = encode(record, store.interned, fresh_salt(entropy));
     request.events.push_back({.sequence = envelope.sequence,
@@ -152,15 +153,15 @@ log::AppendRequest fold_and_encode(Store& store, LogPort& log, const std::vector
     streams.insert(envelope.stream);
   }
   if (std::exchange(store.rebuilt, false)) {
-    for (const auto& [stream, row] : store.history) streams.insert(stream);
-    historic = streams;
+    for (const auto& [stream, row] : store.history) historic.insert(stream);
+    streams = historic;
   }
   add_rows(store, streams, historic, request);
   for (Row& row : std::exchange(store.past_rows, {})) {
     request.rows.push_back(
         row_write(row.projection, version_of(row.projection), std::move(row.key), std::move(row.value)));
   }
-  for (StreamId stream : streams) {
+  for (StreamId stream : historic) {
     if (store.history.at(stream).deleted_at_ns != 0) store.history.erase(stream);
   }
   for (InternedEntry& entry : store.interned.take_new()) {

@@ -14,7 +14,7 @@ namespace banger {
 struct Store {
   Fleet fleet;
   Interned interned;
-  std::map<StreamId, HistoryRow> history;  // of streams that were touched; others stay in the log
+  std::map<StreamId, HistoryRow> history;  // of streams that began in this life and go on; others' stay in the log
   PastFold past;
   std::vector<Row> past_rows;  // of a rebuild, not written yet
   bool rebuilt = false;  // rows did not match the log's head (a new version of a projection): write them all

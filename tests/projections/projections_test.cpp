@@ -28,8 +28,10 @@ struct Store {
       else
         projection[row.key] = std::move(row.value);
     }
-    fold_history(history[stream], record);
-    rows[std::string(kHistory.name)][row_key(stream)] = row_bytes(history[stream]);
+    if (changes_history(record)) {
+      fold_history(history[stream], record);
+      rows[std::string(kHistory.name)][row_key(stream)] = row_bytes(history[stream]);
+    }
     for (Row& row : past.fold(fleet, record)) {
       rows[std::string(row.projection)][row.key] = std::move(row.value);
     }
