@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/command.h"
+#include "engine/refusal.h"
 
 namespace banger {
 

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/addresses.h"
 #include "engine/state.h"
 
 namespace banger {
@@ -47,6 +48,7 @@ struct SetVm {
   std::optional<std::uint64_t> disk_mib;
   std::optional<std::vector<PortForward>> ports;
   std::optional<bool> autostart;
+  std::optional<bool> open;
 };
 struct StartExec {
   std::string vm;
@@ -177,29 +179,9 @@ struct HostLimits {
   std::uint64_t max_disk_mib = 0;
   std::uint16_t first_port = 21000;  // host ports that banger may allocate: below the kernel's ephemeral range
   std::uint16_t last_port = 31999;
+  std::optional<Subnet> subnet;  // bridged guests' addresses; nothing where this daemon may not change links
   std::uint64_t start_timeout_ms = 60'000;
   std::uint64_t ready_timeout_ms = 120'000;
-};
-
-// A refusal: for the user, and not a failure of anything.
-enum class Refusal : std::uint16_t {
-  kInvalid = 1,
-  kNotFound = 2,
-  kAlreadyExists = 3,
-  kWrongState = 4,
-  kInUse = 5,
-  kExhausted = 6,
-  kParked = 7,
-  kConflict = 8,  // the command id was used for another request
-};
-[[nodiscard]] std::string_view name_of(Refusal value);
-
-struct Rejection {
-  Refusal kind = Refusal::kInvalid;
-  std::string message;
-  std::string hint;  // the next command to try; may be empty
-
-  friend bool operator==(const Rejection&, const Rejection&) = default;
 };
 
 struct NewEvent {

@@ -63,6 +63,9 @@ Checked check_settings(const Asked& asked, const VmSettings& settings, VmId self
     return bad;
   }
   if (auto bad = check_range("the disk", settings.disk_mib, 1, limits.max_disk_mib, " MiB")) return bad;
+  if (settings.open && settings.net != NetMode::kBridge) {
+    return invalid("only a bridged VM can be open to other guests", "add --net bridge");
+  }
   return check_ports(asked.fleet, settings, self);
 }
 
@@ -174,7 +177,10 @@ Decided decide_on(const Asked& asked, const CreateVm& create) {
                     "delete a VM, or widen `ports` in the configuration");
     }
   }
+  auto address = choose_address(asked, created.settings.net, "");
+  if (!address) return std::unexpected(address.error());
   Decision decision{stream_of(id), {{stream_of(id), created}}};
+  if (*address) decision.events.push_back({stream_of(id), **address});
   if (create.start) decision.events.push_back({stream_of(id), next_start(asked.limits, 0)});
   return decision;
 }
@@ -188,7 +194,12 @@ Decided decide_on(const Asked& asked, const StartVm& start) {
   if (!asked.fleet.images.contains(it.image)) {
     return refuse(Refusal::kNotFound, "the image of " + it.name + ", " + it.image_name + ", is gone");
   }
-  return Decision{stream_of(it.id), {{stream_of(it.id), next_start(asked.limits, it.incarnation)}}};
+  auto address = choose_address(asked, it.settings.net, it.guest_ip);
+  if (!address) return std::unexpected(address.error());
+  Decision decision{stream_of(it.id), {}};
+  if (*address) decision.events.push_back({stream_of(it.id), **address});
+  decision.events.push_back({stream_of(it.id), next_start(asked.limits, it.incarnation)});
+  return decision;
 }
 
 Decided decide_on(const Asked& asked, const StopVm& stop) {
@@ -239,6 +250,7 @@ Decided decide_on(const Asked& asked, const SetVm& set) {
   settings.memory_mib = set.memory_mib.value_or(settings.memory_mib);
   settings.disk_mib = set.disk_mib.value_or(settings.disk_mib);
   settings.autostart = set.autostart.value_or(settings.autostart);
+  settings.open = set.open.value_or(settings.open);
   if (set.ports) settings.ports = *set.ports;
   if (settings.disk_mib < it.settings.disk_mib) {
     return refuse(Refusal::kInvalid, "a disk can only grow: " + it.name + " has " +
@@ -259,7 +271,7 @@ Decided decide_on(const Asked& asked, const StartExec& start) {
   if (!vm) return std::unexpected(vm.error());
   const VmRuntime& it = **vm;
   if (it.state != VmState::kRunning) return wrong_state(it, "start it with `bangerctl vm start " + it.name + "`");
-  if (it.ssh_port == 0) {
+  if (!ssh_endpoint(it)) {
     return refuse(Refusal::kWrongState, it.name + " has no network to reach it by",
                   "see its console with `bangerctl vm logs " + it.name + "`");
   }

@@ -61,6 +61,11 @@ struct Asked {
 // host seldom meet; 0 where all are taken.
 [[nodiscard]] std::uint16_t allocate_port(const Asked& asked, std::vector<std::uint16_t>& taken);
 
+// The address that a VM is to have from now on, where it needs one and `current` will not do: it has none yet, or one
+// of a subnet that was configured before. A refusal where this daemon has no bridge, or all addresses are taken.
+[[nodiscard]] std::expected<std::optional<VmAddressAssigned>, Rejection> choose_address(const Asked& asked, NetMode net,
+                                                                                        std::string_view current);
+
 // Ends what is still open in the guest, because the guest is gone or going; and deletes a VM that was to live
 // only as long as its command.
 void end_execs(const VmRuntime& vm, Sequence causation, Decision& decision);

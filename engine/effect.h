@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "engine/command.h"
+#include "engine/guest_network.h"
 #include "engine/handles.h"
 
 namespace banger {
@@ -31,10 +32,20 @@ struct KillStray {
   ProcessIdentity process;
   DriftCorrected finding;
 };
-// Have the kernel hold nothing of the disk of a VM that is down. Where it holds nothing any more, there is no finding.
-struct ReleaseDisk {
+// Have the kernel hold nothing for a VM that is down. What it does not hold any more, there is no finding about.
+struct ReleaseHandles {
   VmId vm;
-  DriftCorrected finding;
+  std::vector<DriftCorrected> findings;  // one for each class of what was seen
+};
+// Have nothing on the host of a VM that no log knows.
+struct SweepVm {
+  VmId vm;
+  std::vector<DriftCorrected> findings;
+};
+// Have bridge, rules, taps' isolation and names as these guests need them; for none of them, have no bridge and no rules.
+struct SetNetwork {
+  GuestNetwork network;
+  std::optional<DriftCorrected> finding;
 };
 struct BuildImage {
   Image image;
@@ -52,8 +63,8 @@ struct CancelEffects {
   Sequence fence = 0;  // of the effect to give up
 };
 
-using Effect = std::variant<SpawnVmm, AwaitGuest, StopVmm, TearDownVm, KillStray, ReleaseDisk, BuildImage,
-                            RemoveImage, Settle, CancelEffects>;
+using Effect = std::variant<SpawnVmm, AwaitGuest, StopVmm, TearDownVm, KillStray, ReleaseHandles, SweepVm,
+                            SetNetwork, BuildImage, RemoveImage, Settle, CancelEffects>;
 
 [[nodiscard]] std::string_view name_of(const Effect& effect);
 [[nodiscard]] StreamId subject_of(const Effect& effect);

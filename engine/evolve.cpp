@@ -30,6 +30,16 @@ void end_incarnation(VmRuntime& vm, VmState state, const Envelope& envelope) {
   vm.stop_timeout_ms = 0;
 }
 
+// By what the VM has, and not by a look at all ports: ten thousand VMs have many.
+void give_back_ports(Fleet& fleet, const VmRuntime& vm) {
+  const auto give_back = [&](std::uint16_t port) {
+    const auto owned = fleet.host_ports.find(port);
+    if (owned != fleet.host_ports.end() && owned->second == vm.id) fleet.host_ports.erase(owned);
+  };
+  give_back(vm.ssh_port);
+  for (const PortForward& forward : vm.settings.ports) give_back(forward.host_port);
+}
+
 Misfit create_vm(Fleet& fleet, const Envelope& envelope, const VmCreated& e) {
   VmId id{envelope.stream.id};
   if (fleet.vm_names.contains(e.name)) return "its name is taken";
@@ -71,7 +81,7 @@ struct FoldVm {
     vm.incarnation = e.incarnation;
     vm.start_timeout_ms = e.start_timeout_ms;
     vm.ready_timeout_ms = e.ready_timeout_ms;
-    vm.ready = vm.ready_missed = false;
+    vm.ready = vm.ready_missed = vm.cut_off = false;
     vm.ready_after_ms = 0;
     return std::nullopt;
   }
@@ -155,11 +165,24 @@ struct FoldVm {
     vm.fence = envelope.sequence;  // a new attempt, for the same request
     return std::nullopt;
   }
+  Misfit operator()(const VmAddressAssigned& e) const {
+    if (fleet.guest_addresses.contains(e.address)) return "its address is taken";
+    fleet.guest_addresses.erase(vm.guest_ip);
+    fleet.guest_addresses[e.address] = vm.id;
+    vm.guest_ip = e.address;
+    return std::nullopt;
+  }
   Misfit operator()(const VmTearDownStalled& e) const {
     vm.last_error = e.message;
     return std::nullopt;
   }
-  Misfit operator()(const DriftCorrected&) const { return std::nullopt; }
+  Misfit operator()(const DriftCorrected& e) const {
+    if (e.resource == ResourceClass::kTap && e.condition == Condition::kAbsent) {
+      vm.cut_off = true;
+      vm.last_error = e.why;
+    }
+    return std::nullopt;
+  }
   Misfit operator()(const ExecStarted& e) const {
     if (auto misfit = of_incarnation(e.incarnation, VmState::kRunning)) return misfit;
     vm.execs.push_back({e.exec, envelope.sequence});
@@ -192,7 +215,8 @@ Misfit fold_vm(Fleet& fleet, const Envelope& envelope, const Event& event) {
   vm.version = envelope.version;
   vm.last_sequence = envelope.sequence;
   if (std::holds_alternative<VmDeleted>(event)) {
-    std::erase_if(fleet.host_ports, [&](const auto& each) { return each.second == id; });
+    give_back_ports(fleet, vm);
+    fleet.guest_addresses.erase(vm.guest_ip);
     fleet.vm_names.erase(vm.name);
     fleet.vms.erase(found);
   }
@@ -251,7 +275,9 @@ Misfit fold_host(Fleet& fleet, const Envelope& envelope, const Event& event) {
   } else if (const auto* daemon = std::get_if<DaemonStarted>(&event)) {
     fleet.host.daemon_version = daemon->version;
   } else if (const auto* drift = std::get_if<DriftCorrected>(&event)) {
-    fleet.host.reported.insert(drift->derived_name);
+    const bool stays = drift->action == CorrectiveAction::kReported || drift->action == CorrectiveAction::kFailed;
+    if (stays) fleet.host.reported.insert(drift->derived_name);
+    else fleet.host.reported.erase(drift->derived_name);
   } else if (const auto* epoch = std::get_if<LogEpochBegan>(&event)) {
     fleet.host.log_epoch = epoch->number;
   } else if (!std::holds_alternative<DaemonStopped>(event) && !std::holds_alternative<ProjectionDrifted>(event) &&

@@ -27,6 +27,15 @@ struct DiskSighting {
   friend bool operator==(const DiskSighting&, const DiskSighting&) = default;
 };
 
+// The bridge and the rules that all bridged guests share.
+enum class NetworkSighting {
+  kUnknown,
+  kAbsent,   // nothing of it is there
+  kAsLeft,   // as this daemon left it
+  kDamaged,  // ours, and not as this daemon left it: another daemon's, or somebody changed it
+  kForeign,  // what is there is somebody else's
+};
+
 struct Observation {
   // False where the look itself failed: then nothing may be concluded from what is missing here (rule 3).
   bool processes_known = false;
@@ -38,6 +47,7 @@ struct Observation {
   // this daemon; then nothing follows from what is missing here.
   bool links_known = false;
   std::set<VmId> taps;
+  NetworkSighting network = NetworkSighting::kUnknown;
   std::set<VmId> vm_directories;
   std::set<ImageId> image_directories;
   // VMs of which this look says nothing, because something was being done to them while it was taken.

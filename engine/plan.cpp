@@ -46,7 +46,7 @@ struct Planner {
     bool busy = false;
     for (const InFlight& effect : under_way(subject)) {
       bool overtaken = effect.fence != vm.fence || effect.effect != wanted;
-      bool corrects = effect.effect == "kill_stray" || effect.effect == "release_disk";  // of no intent
+      bool corrects = effect.effect == "kill_stray" || effect.effect == "release_handles";  // of no intent
       if (overtaken && !effect.cancelling && !corrects) {
         result.effects.push_back(CancelEffects{subject, effect.fence});
       }
@@ -90,20 +90,25 @@ struct Planner {
                                      " at incarnation " + std::to_string(vm.incarnation)}});
   }
 
-  // What a crash, or somebody who had it open at the end, has left of its disk: after its processes.
+  // What a crash, or somebody who had it open at the end, has left in the kernel: after its processes.
   void plan_down(const VmRuntime& vm) {
     bool known = settle_process(vm, false) != Presence::kUnknown;
-    auto held = observation.disks.find(vm.id);
-    if (!known || held == observation.disks.end() || observation.vmms.contains(vm.id)) return;
-    result.effects.push_back(
-        ReleaseDisk{vm.id, DriftCorrected{resource_of(held->second), Condition::kUnwanted, "disk-" + vm.id.hex(),
-                                          CorrectiveAction::kRemoved,
-                                          "the kernel holds its disk while the VM is " +
-                                              std::string(name_of(vm.state))}});
+    if (!known || observation.vmms.contains(vm.id)) return;
+    auto held = held_of(vm.id, Condition::kUnwanted, CorrectiveAction::kRemoved,
+                        "the kernel holds it while the VM is " + std::string(name_of(vm.state)));
+    if (!held.empty()) result.effects.push_back(ReleaseHandles{vm.id, std::move(held)});
   }
 
-  static ResourceClass resource_of(const DiskSighting& disk) {
-    return disk.device ? ResourceClass::kDmSnapshot : ResourceClass::kLoop;
+  // What the look saw of a VM's handles other than its process.
+  std::vector<DriftCorrected> held_of(VmId id, Condition condition, CorrectiveAction action,
+                                      const std::string& why) const {
+    std::vector<DriftCorrected> held;
+    if (auto disk = observation.disks.find(id); disk != observation.disks.end()) {
+      ResourceClass resource = disk->second.device ? ResourceClass::kDmSnapshot : ResourceClass::kLoop;
+      held.push_back({resource, condition, "disk-" + id.hex(), action, why});
+    }
+    if (observation.taps.contains(id)) held.push_back({ResourceClass::kTap, condition, "tap-" + id.hex(), action, why});
+    return held;
   }
 
   void plan_running(const VmRuntime& vm) {
@@ -114,8 +119,15 @@ struct Planner {
         return;
       case Presence::kUnknown:
       case Presence::kRight:
+        if (observation.links_known && !vm.guest_ip.empty() && !vm.cut_off && !observation.disturbed.contains(vm.id) &&
+            !observation.taps.contains(vm.id)) {
+          result.effects.push_back(Settle{ReportDrift{
+              vm.id, DriftCorrected{ResourceClass::kTap, Condition::kAbsent, "tap-" + vm.id.hex(),
+                                    CorrectiveAction::kReported,
+                                    "its tap was taken from it, and its VMM cannot be given another: restart the VM"}}});
+        }
         bool awaited = running(stream_of(vm.id), "await_guest");
-        if (!vm.ready && vm.ssh_port != 0 && !awaited) result.effects.push_back(AwaitGuest{vm});
+        if (!vm.ready && ssh_endpoint(vm) && !awaited) result.effects.push_back(AwaitGuest{vm});
     }
   }
 
@@ -153,34 +165,75 @@ struct Planner {
     }
   }
 
-  // What carries a name of ours and belongs to no VM or image in the log: told once, never touched.
-  void report_unowned(ResourceClass resource, std::string name) {
-    if (fleet.host.reported.contains(name)) return;
-    result.effects.push_back(Settle{ReportDrift{
-        std::nullopt, DriftCorrected{resource, Condition::kUnowned, std::move(name),
-                                     CorrectiveAction::kReported, "the log has no such thing"}}});
+  // The network is all bridged guests' together, and so it has no VM to be planned with.
+  void plan_network() {
+    if (!under_way(kHostStream).empty() || context.held.contains(kHostStream)) return;
+    GuestNetwork wanted = network_of(fleet);
+    const NetworkSighting seen = observation.network;
+    const bool left = seen == NetworkSighting::kAsLeft || seen == NetworkSighting::kDamaged;
+    const bool gone = seen == NetworkSighting::kAbsent || seen == NetworkSighting::kDamaged;
+    if (wanted != context.network) {
+      result.effects.push_back(SetNetwork{std::move(wanted), std::nullopt});
+    } else if (wanted.empty() ? left : gone) {
+      const auto condition = wanted.empty()                       ? Condition::kUnwanted
+                             : seen == NetworkSighting::kAbsent ? Condition::kAbsent
+                                                                 : Condition::kDamaged;
+      DriftCorrected finding{ResourceClass::kNetwork, condition, "network",
+                             wanted.empty() ? CorrectiveAction::kRemoved : CorrectiveAction::kRestored,
+                             std::to_string(wanted.size()) + " guests run on it"};
+      result.effects.push_back(SetNetwork{std::move(wanted), std::move(finding)});
+    }
+  }
+
+  // What carries a name of ours and belongs to no VM or image in the log: told once, and not touched.
+  void report_unowned(DriftCorrected finding) {
+    if (fleet.host.reported.contains(finding.derived_name)) return;
+    result.effects.push_back(Settle{ReportDrift{std::nullopt, std::move(finding)}});
+  }
+
+  std::set<VmId> unknown_vms() const {
+    std::set<VmId> unknown;
+    const auto note = [&](VmId id) {
+      bool going = context.in_flight.contains(stream_of(id)) || observation.disturbed.contains(id);
+      if (!fleet.vms.contains(id) && !going) unknown.insert(id);
+    };
+    if (observation.processes_known) {
+      for (const auto& [id, vmms] : observation.vmms) note(id);
+    }
+    for (const auto& [id, disk] : observation.disks) note(id);
+    for (VmId id : observation.taps) note(id);
+    if (observation.directories_known) {
+      for (VmId id : observation.vm_directories) note(id);
+    }
+    return unknown;
+  }
+
+  void plan_unknown_vm(VmId id) {
+    // One whose stream is parked may be known after all, to a daemon that can read it.
+    const bool sweep = context.sweep && observation.processes_known && !fleet.parked.contains(stream_of(id));
+    const auto action = sweep ? CorrectiveAction::kRemoved : CorrectiveAction::kReported;
+    const std::string why = "the log has no such VM";
+    auto findings = held_of(id, Condition::kUnowned, action, why);
+    if (observation.processes_known && observation.vmms.contains(id)) {
+      findings.push_back({ResourceClass::kVmm, Condition::kUnowned, "vm-" + id.hex(), action, why});
+    }
+    if (observation.directories_known && observation.vm_directories.contains(id)) {
+      findings.push_back({ResourceClass::kVmDirectory, Condition::kUnowned, "vm-directory-" + id.hex(), action, why});
+    }
+    if (!sweep) {
+      for (DriftCorrected& finding : findings) report_unowned(std::move(finding));
+    } else if (!context.held.contains(stream_of(id))) {
+      result.effects.push_back(SweepVm{id, std::move(findings)});
+    }
   }
 
   void plan_leftovers() {
-    if (observation.processes_known) {
-      for (const auto& [id, vmms] : observation.vmms) {
-        if (!fleet.vms.contains(id)) report_unowned(ResourceClass::kVmm, "vm-" + id.hex());
-      }
-    }
-    for (const auto& [id, disk] : observation.disks) {
-      bool going = context.in_flight.contains(stream_of(id)) || observation.disturbed.contains(id);
-      if (!fleet.vms.contains(id) && !going) report_unowned(resource_of(disk), "disk-" + id.hex());
-    }
+    for (VmId id : unknown_vms()) plan_unknown_vm(id);
     if (!observation.directories_known) return;
-    for (VmId id : observation.vm_directories) {
-      bool going = context.in_flight.contains(stream_of(id)) || observation.disturbed.contains(id);
-      if (!fleet.vms.contains(id) && !going) {
-        report_unowned(ResourceClass::kVmDirectory, "vm-directory-" + id.hex());
-      }
-    }
     for (ImageId id : observation.image_directories) {
       if (!fleet.images.contains(id)) {
-        report_unowned(ResourceClass::kImageDirectory, "image-directory-" + id.hex());
+        report_unowned({ResourceClass::kImageDirectory, Condition::kUnowned, "image-directory-" + id.hex(),
+                        CorrectiveAction::kReported, "the log has no such image"});
       }
     }
   }
@@ -192,6 +245,7 @@ Plan plan(const Fleet& fleet, const Observation& observation, const PlanContext&
   Planner planner{fleet, observation, context};
   for (const auto& [id, vm] : fleet.vms) planner.plan_vm(vm);
   for (const auto& [id, image] : fleet.images) planner.plan_image(image);
+  planner.plan_network();
   planner.plan_leftovers();
   return std::move(planner.result);
 }
@@ -201,6 +255,9 @@ Plan plan_subject(const Fleet& fleet, const Observation& observation, const Plan
   Planner planner{fleet, observation, context};
   if (const VmRuntime* vm = subject.kind == StreamKind::kVm ? fleet.vm(VmId{subject.id}) : nullptr) {
     planner.plan_vm(*vm);
+    if (!vm->guest_ip.empty()) planner.plan_network();
+  } else if (!context.network.empty()) {
+    planner.plan_network();  // of a VM that is gone, or after the network itself was set
   }
   if (const Image* image = subject.kind == StreamKind::kImage ? fleet.image(ImageId{subject.id}) : nullptr) {
     planner.plan_image(*image);
@@ -213,7 +270,7 @@ std::optional<std::uint64_t> deadline_ms(const VmRuntime& vm) {
   switch (vm.state) {
     case VmState::kStarting: return vm.start_timeout_ms;
     case VmState::kRunning:
-      if (vm.ready || vm.ready_missed || vm.ssh_port == 0) return std::nullopt;
+      if (vm.ready || vm.ready_missed || !ssh_endpoint(vm)) return std::nullopt;
       return vm.ready_timeout_ms;
     case VmState::kStopping:
       if (vm.stop_mode == StopMode::kForced) return std::nullopt;

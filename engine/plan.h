@@ -20,6 +20,8 @@ struct InFlight {
 struct PlanContext {
   std::map<StreamId, std::vector<InFlight>> in_flight;
   std::set<StreamId> held;  // failed since the last tick: not tried again before the next one
+  GuestNetwork network;     // as it was last set
+  bool sweep = false;       // the configuration says that VMs of ours which no log knows are to be removed
 };
 
 struct Plan {

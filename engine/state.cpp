@@ -50,14 +50,22 @@ StreamVersion Fleet::version_of(StreamId stream) const {
   return 0;
 }
 
+std::optional<Endpoint> ssh_endpoint(const VmRuntime& vm) {
+  if (!vm.guest_ip.empty()) return Endpoint{vm.guest_ip, 22};
+  if (vm.ssh_port != 0) return Endpoint{"127.0.0.1", vm.ssh_port};
+  return std::nullopt;
+}
+
 void rebuild_indexes(Fleet& fleet) {
   fleet.vm_names.clear();
   fleet.image_names.clear();
   fleet.host_ports.clear();
+  fleet.guest_addresses.clear();
   for (const auto& [id, vm] : fleet.vms) {
     fleet.vm_names[vm.name] = id;
     if (vm.ssh_port != 0) fleet.host_ports[vm.ssh_port] = id;
     for (const PortForward& forward : vm.settings.ports) fleet.host_ports[forward.host_port] = id;
+    if (!vm.guest_ip.empty()) fleet.guest_addresses[vm.guest_ip] = id;
   }
   for (const auto& [id, image] : fleet.images) fleet.image_names[image.name] = id;
 }

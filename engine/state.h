@@ -45,7 +45,8 @@ struct VmRuntime {
   ImageId image;
   std::string image_name;
   VmSettings settings;
-  std::uint16_t ssh_port = 0;  // on the host's loopback; 0 without a network
+  std::uint16_t ssh_port = 0;  // on the host's loopback, with user networking; else 0
+  std::string guest_ip;        // of a bridged VM
   bool remove_after_exec = false;
 
   VmState state = VmState::kCreated;
@@ -57,6 +58,7 @@ struct VmRuntime {
 
   bool ready = false;         // the guest answers
   bool ready_missed = false;  // it did not in time
+  bool cut_off = false;       // this incarnation's tap was taken from it: only a restart gives it another
   std::uint64_t ready_after_ms = 0;
   std::uint64_t start_timeout_ms = 0;
   std::uint64_t ready_timeout_ms = 0;
@@ -75,7 +77,8 @@ struct VmRuntime {
                       field("ready", &V::ready), field("ready_missed", &V::ready_missed),
                       field("ready_after_ms", &V::ready_after_ms), field("image", &V::image),
                       field("image_name", &V::image_name), field("settings", &V::settings),
-                      field("ssh_port", &V::ssh_port),
+                      field("ssh_port", &V::ssh_port), field("guest_ip", &V::guest_ip),
+                      field("cut_off", &V::cut_off),
                       field("remove_after_exec", &V::remove_after_exec),
                       field("incarnation", &V::incarnation), field("fence", &V::fence),
                       field("correlation", &V::correlation), field("version", &V::version),
@@ -150,12 +153,21 @@ struct Fleet {
   std::map<std::string, VmId, std::less<>> vm_names;
   std::map<std::string, ImageId, std::less<>> image_names;
   std::map<std::uint16_t, VmId> host_ports;
+  std::map<std::string, VmId, std::less<>> guest_addresses;
 
   [[nodiscard]] const VmRuntime* vm(VmId id) const;
   [[nodiscard]] const Image* image(ImageId id) const;
   // What the next event of the stream must follow; 0 for a new stream.
   [[nodiscard]] StreamVersion version_of(StreamId stream) const;
 };
+
+// Where the guest's ssh is reached from the host.
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+};
+// Nothing where the VM has no network, or no address yet.
+[[nodiscard]] std::optional<Endpoint> ssh_endpoint(const VmRuntime& vm);
 
 // The indexes of a fleet whose rows were loaded from a store.
 void rebuild_indexes(Fleet& fleet);

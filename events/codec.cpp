@@ -77,6 +77,7 @@ void write_payload(Payload::Builder out, const Event& event) {
             to.setBusyPort(e.busy_port);
             to.setHostPort(e.host_port);
           },
+          [&](const VmAddressAssigned& e) { out.initVmAddressAssigned().setAddress(as_text(e.address)); },
           [&](const VmTearDownStalled& e) { out.initVmTearDownStalled().setMessage(as_text(e.message)); },
           [&](const DriftCorrected& e) {
             auto to = out.initDriftCorrected();
@@ -251,6 +252,7 @@ Result<Event> read_payload(Payload::Reader in, std::uint16_t version) {
       auto e = in.getVmPortReassigned();
       return VmPortReassigned{e.getGuestPort(), e.getBusyPort(), e.getHostPort()};
     }
+    case Payload::VM_ADDRESS_ASSIGNED: return VmAddressAssigned{text_of(in.getVmAddressAssigned().getAddress())};
     case Payload::VM_TEAR_DOWN_STALLED:
       return VmTearDownStalled{text_of(in.getVmTearDownStalled().getMessage())};
     case Payload::DRIFT_CORRECTED: return read_drift(in.getDriftCorrected());

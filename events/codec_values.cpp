@@ -10,6 +10,7 @@ void write_settings(schema::VmSettings::Builder out, const VmSettings& settings)
   out.setDiskMib(settings.disk_mib);
   out.setNet(static_cast<std::uint16_t>(settings.net));
   out.setAutostart(settings.autostart);
+  out.setOpen(settings.open);
   auto ports = out.initPorts(static_cast<unsigned>(settings.ports.size()));
   for (unsigned i = 0; i < ports.size(); ++i) {
     const PortForward& forward = settings.ports[i];
@@ -31,7 +32,8 @@ Result<VmSettings> read_settings(schema::VmSettings::Reader in) {
                     .disk_mib = in.getDiskMib(),
                     .net = *net,
                     .ports = std::move(*ports),
-                    .autostart = in.getAutostart()};
+                    .autostart = in.getAutostart(),
+                    .open = in.getOpen()};
 }
 
 Result<std::vector<PortForward>> read_ports(capnp::List<schema::PortForward>::Reader in) {

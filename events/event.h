@@ -165,6 +165,13 @@ struct VmPortReassigned {
   }
 };
 
+// A bridged VM's address, its own until it is deleted or the fleet's subnet is another.
+struct VmAddressAssigned {
+  BANGER_EVENT(VmAddressAssigned, 29, "vm_address_assigned");
+  std::string address;  // "172.16.0.2"
+  static constexpr auto fields() { return std::tuple{field("address", &VmAddressAssigned::address)}; }
+};
+
 // A stop or a deletion met something that it could not undo yet. It is tried again; repeats are not recorded.
 struct VmTearDownStalled {
   BANGER_EVENT(VmTearDownStalled, 25, "vm_tear_down_stalled");
@@ -346,7 +353,7 @@ using Event =
                  VmPortReassigned, VmTearDownStalled, DriftCorrected, ExecStarted, ExecFinished,
                  ImageRequested, ImageReady, ImageFailed, ImageDeleteRequested, ImageDeleted, HostBooted,
                  DaemonStarted, DaemonStopped, LogEpochBegan, ProjectionDrifted, PersonalErased,
-                 LogArchived>;
+                 LogArchived, VmAddressAssigned>;
 
 [[nodiscard]] inline std::uint16_t kind_of(const Event& event) {
   return std::visit([](const auto& each) { return each.kKind; }, event);

@@ -6,6 +6,7 @@ std::string_view name_of(NetMode value) {
   switch (value) {
     case NetMode::kUser: return "user";
     case NetMode::kNone: return "none";
+    case NetMode::kBridge: return "bridge";
   }
   return {};
 }
@@ -45,6 +46,7 @@ std::string_view name_of(StartStage value) {
     case StartStage::kPorts: return "ports";
     case StartStage::kVmm: return "vmm";
     case StartStage::kDeadline: return "deadline";
+    case StartStage::kNetwork: return "network";
   }
   return {};
 }
@@ -96,6 +98,8 @@ std::string_view name_of(ResourceClass value) {
     case ResourceClass::kImageDirectory: return "image_directory";
     case ResourceClass::kDmSnapshot: return "dm_snapshot";
     case ResourceClass::kLoop: return "loop";
+    case ResourceClass::kTap: return "tap";
+    case ResourceClass::kNetwork: return "network";
   }
   return {};
 }
@@ -107,6 +111,7 @@ std::string_view name_of(Condition value) {
     case Condition::kStale: return "stale";
     case Condition::kDuplicate: return "duplicate";
     case Condition::kUnowned: return "unowned";
+    case Condition::kDamaged: return "damaged";
   }
   return {};
 }
@@ -117,6 +122,7 @@ std::string_view name_of(CorrectiveAction value) {
     case CorrectiveAction::kReported: return "reported";
     case CorrectiveAction::kRemoved: return "removed";
     case CorrectiveAction::kFailed: return "failed";
+    case CorrectiveAction::kRestored: return "restored";
   }
   return {};
 }

@@ -12,7 +12,7 @@
 
 namespace banger {
 
-enum class NetMode : std::uint16_t { kUser = 1, kNone = 2 };
+enum class NetMode : std::uint16_t { kUser = 1, kNone = 2, kBridge = 3 };
 enum class Protocol : std::uint16_t { kTcp = 1, kUdp = 2 };
 enum class StopMode : std::uint16_t { kGraceful = 1, kForced = 2 };
 
@@ -33,6 +33,7 @@ enum class StartStage : std::uint16_t {
   kPorts = 5,
   kVmm = 6,
   kDeadline = 7,
+  kNetwork = 8,  // the tap of a bridged VM; between disk and ports
 };
 
 enum class ExecOutcome : std::uint16_t {
@@ -69,6 +70,8 @@ enum class ResourceClass : std::uint16_t {
   kImageDirectory = 3,
   kDmSnapshot = 4,  // a VM's disk on device-mapper
   kLoop = 5,        // what that disk is made of, without it
+  kTap = 6,         // a VM's end on the bridge
+  kNetwork = 7,     // the bridge and the rules that all of them share
 };
 enum class Condition : std::uint16_t {
   kAbsent = 1,     // wanted and not there
@@ -76,8 +79,9 @@ enum class Condition : std::uint16_t {
   kStale = 3,      // ours, of an earlier incarnation
   kDuplicate = 4,  // ours, one too many
   kUnowned = 5,    // carries our name, and no VM in the log has it
+  kDamaged = 6,    // ours, and not as we left it
 };
-enum class CorrectiveAction : std::uint16_t { kKilled = 1, kReported = 2, kRemoved = 3, kFailed = 4 };
+enum class CorrectiveAction : std::uint16_t { kKilled = 1, kReported = 2, kRemoved = 3, kFailed = 4, kRestored = 5 };
 
 [[nodiscard]] std::string_view name_of(NetMode value);
 [[nodiscard]] std::string_view name_of(Protocol value);
@@ -125,12 +129,14 @@ struct VmSettings {
   NetMode net = NetMode::kUser;
   std::vector<PortForward> ports;
   bool autostart = false;  // start again after the host was rebooted
+  bool open = false;       // bridged: other guests may reach it, and it them
 
   friend bool operator==(const VmSettings&, const VmSettings&) = default;
   static constexpr auto fields() {
     return std::tuple{field("vcpus", &VmSettings::vcpus), field("memory_mib", &VmSettings::memory_mib),
                       field("disk_mib", &VmSettings::disk_mib), field("net", &VmSettings::net),
-                      field("ports", &VmSettings::ports), field("autostart", &VmSettings::autostart)};
+                      field("ports", &VmSettings::ports), field("autostart", &VmSettings::autostart),
+                      field("open", &VmSettings::open)};
   }
 };
 

@@ -23,6 +23,7 @@ Result<VmRuntime> read_vm(schema::VmRow::Reader in) {
                .image_name = text_of(in.getImageName()),
                .settings = *std::move(settings),
                .ssh_port = in.getSshPort(),
+               .guest_ip = text_of(in.getGuestIp()),
                .remove_after_exec = in.getRemoveAfterExec(),
                .state = *state,
                .incarnation = in.getIncarnation(),
@@ -32,6 +33,7 @@ Result<VmRuntime> read_vm(schema::VmRow::Reader in) {
                .last_sequence = in.getLastSequence(),
                .ready = in.getReady(),
                .ready_missed = in.getReadyMissed(),
+               .cut_off = in.getCutOff(),
                .ready_after_ms = in.getReadyAfterMs(),
                .start_timeout_ms = in.getStartTimeoutMs(),
                .ready_timeout_ms = in.getReadyTimeoutMs(),
@@ -92,6 +94,8 @@ std::string row_bytes(const VmRuntime& vm) {
   out.setImageName(as_text(vm.image_name));
   write_settings(out.initSettings(), vm.settings);
   out.setSshPort(vm.ssh_port);
+  out.setGuestIp(as_text(vm.guest_ip));
+  out.setCutOff(vm.cut_off);
   out.setRemoveAfterExec(vm.remove_after_exec);
   out.setState(number(vm.state));
   out.setIncarnation(vm.incarnation);

@@ -123,6 +123,7 @@ struct DaemonInfo {
   configFile @10 :Text;   # empty where there is none
   firstSequence @11 :UInt64;  # the oldest event that is kept
   disk @12 :Text;         # what new VMs' disks are, "qcow2" or "dm_snapshot", with why
+  network @13 :Text;      # of bridged VMs: bridge and subnet, or why there can be none
 }
 
 struct Intent {
@@ -157,6 +158,8 @@ struct SetVm {
   ports @5 :List(E.PortForward);
   setAutostart @6 :Bool;
   autostart @7 :Bool;
+  setOpen @8 :Bool;
+  open @9 :Bool;
 }
 struct MakeImage { name @0 :Text; recipe @1 :Text; importPath @2 :Text; }
 

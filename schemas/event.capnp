@@ -53,6 +53,7 @@ struct Event {
     projectionDrifted @40 :ProjectionDrifted;
     personalErased @41 :PersonalErased;
     logArchived @42 :LogArchived;
+    vmAddressAssigned @43 :VmAddressAssigned;
   }
 }
 
@@ -79,6 +80,7 @@ struct VmSettings {
   net @3 :UInt16;
   ports @4 :List(PortForward);
   autostart @5 :Bool;
+  open @6 :Bool;
 }
 
 struct VmCreated {
@@ -139,6 +141,8 @@ struct VmDied {
 }
 
 struct VmHostRebooted { incarnation @0 :UInt32; }
+
+struct VmAddressAssigned { address @0 :Text; }
 
 struct VmPortReassigned {
   guestPort @0 :UInt16;

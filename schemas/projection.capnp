@@ -33,6 +33,8 @@ struct VmRow {
   createdAtNs @23 :Int64;
   changedAtNs @24 :Int64;
   execs @25 :List(OpenExec);
+  guestIp @26 :Text;
+  cutOff @27 :Bool;
 }
 
 struct OpenExec {

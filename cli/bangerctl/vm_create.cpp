@@ -23,6 +23,7 @@ struct CreateOptions {
   std::string net = "user";
   std::vector<std::string> ports;
   bool autostart = false;
+  bool open = false;
   bool no_start = false;
   bool detach = false;
   bool remove = false;
@@ -31,7 +32,7 @@ struct CreateOptions {
 };
 
 struct SetOptions {
-  std::string vm, vcpus, memory, disk, autostart;
+  std::string vm, vcpus, memory, disk, autostart, open;
   std::vector<std::string> ports;
 };
 
@@ -70,6 +71,12 @@ void write_ports(capnp::List<schema::PortForward>::Builder out,
   }
 }
 
+// The option's parser takes no other word.
+NetMode read_net(std::string_view word) {
+  if (word == name_of(NetMode::kBridge)) return NetMode::kBridge;
+  return word == name_of(NetMode::kNone) ? NetMode::kNone : NetMode::kUser;
+}
+
 Answer<VmSettings> read_settings(const CreateOptions& options) {
   const auto vcpus = read_vcpus(options.vcpus);
   const auto memory = read_size("--memory", options.memory);
@@ -82,9 +89,10 @@ Answer<VmSettings> read_settings(const CreateOptions& options) {
   return VmSettings{.vcpus = *vcpus,
                     .memory_mib = *memory,
                     .disk_mib = *disk,
-                    .net = options.net == "none" ? NetMode::kNone : NetMode::kUser,
+                    .net = read_net(options.net),
                     .ports = *std::move(ports),
-                    .autostart = options.autostart};
+                    .autostart = options.autostart,
+                    .open = options.open};
 }
 
 Answer<Accepted> submit_create(Session& session, const CreateOptions& options, bool start) {
@@ -102,6 +110,7 @@ Answer<Accepted> submit_create(Session& session, const CreateOptions& options, b
     out.setDiskMib(settings->disk_mib);
     out.setNet(static_cast<std::uint16_t>(settings->net));
     out.setAutostart(settings->autostart);
+    out.setOpen(settings->open);
     write_ports(out.initPorts(static_cast<unsigned>(settings->ports.size())), settings->ports);
   });
 }
@@ -178,7 +187,7 @@ Answer<int> set(Context& context, const SetOptions& options) {
   if (!memory) return std::unexpected(memory.error());
   if (!disk) return std::unexpected(disk.error());
   const bool set_ports = clear || !ports->empty();
-  if (*vcpus == 0 && *memory == 0 && *disk == 0 && !set_ports && options.autostart.empty()) {
+  if (*vcpus == 0 && *memory == 0 && *disk == 0 && !set_ports && options.autostart.empty() && options.open.empty()) {
     return misused("nothing to set", "bangerctl vm set --help");
   }
   const auto accepted = submit(context.session(), [&](schema::Intent::Builder intent) {
@@ -191,6 +200,8 @@ Answer<int> set(Context& context, const SetOptions& options) {
     write_ports(out.initPorts(static_cast<unsigned>(ports->size())), *ports);
     out.setSetAutostart(!options.autostart.empty());
     out.setAutostart(options.autostart == "yes");
+    out.setSetOpen(!options.open.empty());
+    out.setOpen(options.open == "yes");
   });
   if (!accepted) return std::unexpected(accepted.error());
   const auto printed = print(escape(options.vm) + "\n");
@@ -203,9 +214,10 @@ void add_create_options(CLI::App* verb, CreateOptions& options, Context& context
   verb->add_option("--vcpus,--cpus", options.vcpus, "CPUs")->capture_default_str();
   verb->add_option("-m,--memory", options.memory, "Memory: 512M, 2G")->capture_default_str();
   verb->add_option("--disk", options.disk, "Size of the disk")->capture_default_str();
-  verb->add_option("--net", options.net, "user or none")
-      ->check(CLI::IsMember({"user", "none"}))
+  verb->add_option("--net", options.net, "user, bridge (an address of its own on the host's bridge) or none")
+      ->check(CLI::IsMember({"user", "bridge", "none"}))
       ->capture_default_str();
+  verb->add_flag("--open", options.open, "Bridged: let other guests reach it, and it them");
   verb->add_option("-p,--publish", options.ports, "[ADDR:][HOSTPORT:]GUESTPORT[/udp]; repeatable")
       ->allow_extra_args(false);
   verb->add_flag("--autostart", options.autostart, "Start again after the host was rebooted");
@@ -240,6 +252,8 @@ void add_create_verbs(const Verbs& verbs, CLI::App& vm) {
   verb->add_option("-p,--publish", changes->ports, "All published ports from now on, or none")
       ->allow_extra_args(false);
   verb->add_option("--autostart", changes->autostart, "yes or no")
+      ->check(CLI::IsMember({"yes", "no"}));
+  verb->add_option("--open", changes->open, "yes or no, at once: whether other bridged guests may reach it, and it them")
       ->check(CLI::IsMember({"yes", "no"}));
   on_chosen(verbs, verb, [changes](Context& context) { return set(context, *changes); });
 }

@@ -45,6 +45,7 @@ std::string readiness(const VmRuntime& vm) {
 std::string ports_of(const VmRuntime& vm) {
   std::string text;
   if (vm.ssh_port != 0) text = "ssh:" + std::to_string(vm.ssh_port);
+  if (!vm.guest_ip.empty()) text = vm.guest_ip;
   for (const PortForward& forward : vm.settings.ports) {
     text += (text.empty() ? "" : ", ") + format_port(forward);
   }
@@ -118,7 +119,8 @@ std::string view_text(const VmView& view, const std::string& parked) {
       {"Memory", format_mib(vm.settings.memory_mib)},
       {"Disk", format_mib(vm.settings.disk_mib) +
                    (past ? "" : ", " + format_bytes(view.disk_used_bytes) + " used")},
-      {"Network", std::string(name_of(vm.settings.net))},
+      {"Network", std::string(name_of(vm.settings.net)) + (vm.settings.open ? ", open to other guests" : "") +
+                      (vm.cut_off ? ", cut off" : "")},
       {"Ports", ports_of(vm)},
       {"Guest address", view.guest_ip},
       {"DNS name", view.dns_name},

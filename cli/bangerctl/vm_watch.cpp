@@ -196,7 +196,7 @@ std::optional<Answer<void>> ready_yet(const VmRuntime* vm) {
   // Readiness is this incarnation's only while it runs: in a restart the old one's is still there.
   if (vm->state != VmState::kRunning) return not_going_up(*vm);
   // Without a network there is nobody to ask whether the guest is ready.
-  if (vm->ready || vm->ssh_port == 0) return Answer<void>();
+  if (vm->ready || !ssh_endpoint(*vm)) return Answer<void>();
   if (!vm->ready_missed) return std::nullopt;
   return std::unexpected(start_failed(*vm, vm->name + " runs, but its guest did not answer in " +
                                                std::to_string(vm->ready_timeout_ms / 1000) + " s"));

@@ -91,9 +91,10 @@ Status StoredLog::read_records(Sequence from, const Interned& interned, const Ta
 
 void NativeObserver::observe(std::function<void(Observation)> done) {
   auto submitted = pool_.submit(
-      [&config = config_, &disks = disks_] {
+      [&config = config_, &disks = disks_, &links = links_] {
         Observation seen = observe::observe_native(config.layout, config.boot, config.where);
         if (auto held = disks.held()) seen.disks = std::move(*held);
+        links.look(seen);
         return seen;
       },
       [passing = passing_, done](Observation observation) {

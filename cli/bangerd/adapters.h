@@ -98,14 +98,15 @@ class StoredLog : public LogPort {
 class NativeObserver : public Observer {
  public:
   NativeObserver(uv::WorkerPool& pool, const effects::HostConfig& config, const disk::Disks& disks,
-                 std::function<void(const Observation&)> passing)
-      : pool_(pool), config_(config), disks_(disks), passing_(std::move(passing)) {}
+                 const effects::GuestLinks& links, std::function<void(const Observation&)> passing)
+      : pool_(pool), config_(config), disks_(disks), links_(links), passing_(std::move(passing)) {}
   void observe(std::function<void(Observation)> done) override;
 
  private:
   uv::WorkerPool& pool_;
   const effects::HostConfig& config_;
   const disk::Disks& disks_;
+  const effects::GuestLinks& links_;
   std::function<void(const Observation&)> passing_;
 };
 

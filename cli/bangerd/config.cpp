@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "drivers/http/text_server.h"
+#include "drivers/network/names.h"
 
 namespace banger::bangerd {
 namespace {
@@ -54,6 +55,15 @@ Setter number_of(std::uint64_t Config::*member, std::int64_t least, std::int64_t
   });
 }
 
+Setter yes_or_no(bool Config::*member) {
+  return [member](const toml::node& node, Config& config) -> std::optional<std::string> {
+    auto value = node.value_exact<bool>();
+    if (!value) return "true or false";
+    config.*member = *value;
+    return std::nullopt;
+  };
+}
+
 std::optional<std::string> set_accel(const toml::node& node, Config& config) {
   auto value = node.value_exact<std::string>();
   if (value == "auto") config.accel = effects::AccelChoice::kAuto;
@@ -92,6 +102,33 @@ std::optional<std::string> set_metrics_listen(const toml::node& node, Config& co
   return std::nullopt;
 }
 
+std::optional<std::string> set_bridge(const toml::node& node, Config& config) {
+  auto value = node.value_exact<std::string>();
+  if (!value || !network::valid_link_name(*value)) return "a link's name: up to 15 letters, digits, '-', '_' and '.'";
+  config.bridge = *value;
+  return std::nullopt;
+}
+
+std::optional<std::string> set_subnet(const toml::node& node, Config& config) {
+  auto value = node.value_exact<std::string>();
+  if (!value) return "a text in quotes";
+  auto subnet = parse_subnet(*value);
+  if (!subnet) return "a private subnet, as its gateway's address: " + subnet.error().message;
+  config.subnet = *subnet;
+  return std::nullopt;
+}
+
+std::optional<std::string> set_dns(const toml::node& node, Config& config) {
+  const toml::array* servers = node.as_array();
+  config.dns.clear();
+  for (std::size_t i = 0; servers && i < servers->size(); ++i) {
+    auto server = servers->get(i)->value_exact<std::string>();
+    if (server && parse_ipv4(*server)) config.dns.push_back(*server);
+  }
+  if (servers && config.dns.size() == servers->size() && config.dns.size() <= 2) return std::nullopt;
+  return "a list of at most two IPv4 addresses in quotes";
+}
+
 // A setter of one of HostLimits' numbers.
 template <class Number>
 Setter limit(Number HostLimits::*member, std::int64_t least, std::int64_t most) {
@@ -123,6 +160,19 @@ const std::vector<Known>& known_keys() {
       {{"disk", "\"auto\"",
         "What new VMs' disks are: qcow2, dm_snapshot (device-mapper; takes root), or auto: dm_snapshot where this host can."},
        set_disk},
+      {{"sweep_leftovers", "false",
+        "Whether processes, taps, disks and directories of VMs of this store that its log does not know are removed; "
+        "else they are only told of. After a restore from a backup that may be all that is left of a VM."},
+       yes_or_no(&Config::sweep_leftovers)},
+      {{"network.bridge", "\"br-banger\"", "The bridge of VMs with --net bridge."}, set_bridge},
+      {{"network.subnet", "\"172.16.0.1/24\"", "Its own address, and how many bits of it name the guests' network."},
+       set_subnet},
+      {{"network.masquerade", "true", "Whether guests go out under the host's address; else somebody must route to them."},
+       yes_or_no(&Config::masquerade)},
+      {{"network.dns", "the host's", "Whom guests ask for names that are not <name>.vm: at most two addresses."}, set_dns},
+      {{"network.resolver_port", "5354",
+        "Where <name>.vm is answered on 127.0.0.1 while bridged VMs run; 0: nowhere."},
+       number_of(&Config::resolver_port, 0, 65535)},
       {{"tick_ms", "5000", "How often the host is looked at without any other reason."},
        number_of(&Config::tick_ms, 100, kHour)},
       {{"idle_ms", "60000", "A client that says nothing for so long is dropped."},

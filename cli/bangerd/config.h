@@ -23,6 +23,12 @@ struct Config {
   std::string vmm_program = "qemu-system-x86_64";
   effects::AccelChoice accel = effects::AccelChoice::kAuto;
   disk::DiskChoice disk = disk::DiskChoice::kAuto;
+  bool sweep_leftovers = false;
+  std::string bridge = "br-banger";
+  Subnet subnet;  // 172.16.0.1/24
+  bool masquerade = true;
+  std::vector<std::string> dns;  // empty: the host's
+  std::uint64_t resolver_port = 5354;
   std::uint64_t tick_ms = 5'000;
   std::uint64_t exec_grace_ms = 10'000;
   std::uint64_t console_bytes = 4 << 20;

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "cli/bangerd/adapters.h"
+#include "cli/bangerd/bridging.h"
 #include "cli/bangerd/metrics/publisher.h"
 #include "cli/bangerd/service.h"
 #include "drivers/observe/process.h"
@@ -71,6 +72,7 @@ Result<RuntimeOptions> runtime_options(const Config& config) {
                         .kernel_release = *kernel,
                         .version = BANGER_VERSION,
                         .tick_ms = config.tick_ms,
+                        .sweep = config.sweep_leftovers,
                         .exec_grace_ms = config.exec_grace_ms};
 }
 
@@ -91,7 +93,8 @@ effects::HostConfig host_config(const Config& config, const Layout& layout, Boot
                            .boot = boot,
                            .vmm_program = config.vmm_program,
                            .accel = config.accel,
-                           .console_bytes = config.console_bytes};
+                           .console_bytes = config.console_bytes,
+                           .resolver_port = static_cast<std::uint16_t>(config.resolver_port)};
   host.where.vmm_programs.push_back(config.vmm_program);
   return host;
 }
@@ -129,6 +132,9 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   const effects::HostConfig host = host_config(config, layout, options->boot);
   effects::Accelerator accelerator(config.accel, layout.data_dir);
   const disk::Disks disks(config.disk, (*log)->store_id(), disk::snapshots_usable());
+  const auto bridged = link_settings(config, (*log)->store_id());
+  if (bridged) options->limits.subnet = bridged->subnet;
+  effects::GuestLinks links(bridged ? std::optional(*bridged) : std::nullopt);
   observe::HandleCache handles(layout);
   LoopTimers timers(loop);
   auto eyes = std::make_unique<uv::WorkerPool>(loop, 1);
@@ -137,9 +143,9 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto readers = std::make_unique<uv::WorkerPool>(loop, 2);
   std::unique_ptr<Runtime> runtime;
   auto effects = std::make_unique<effects::HostEffects>(
-      loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles, disks},
+      loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles, disks, links},
       [&runtime](Ask outcome) { runtime->notice(std::move(outcome)); });
-  NativeObserver observer(*eyes, host, disks, [&runtime, &effects](const Observation& observation) {
+  NativeObserver observer(*eyes, host, disks, links, [&runtime, &effects](const Observation& observation) {
     if (effects && runtime) effects->saw(observation, runtime->fleet());
   });
   runtime = std::make_unique<Runtime>(Ports{clock, entropy, timers, stored, observer, *effects}, *options,
@@ -156,7 +162,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   };
   std::function<void()> stop_once = stop;
   const std::int64_t began_ns = clock.wall_ns();
-  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator, disks,
+  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator, disks, describe(bridged),
                                                         *slow, *readers, began_ns, [&stop_once] { stop_once(); }});
   auto server = rpc::Server::listen(
       loop, config.socket, {.idle_ms = config.idle_ms},

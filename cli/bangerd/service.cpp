@@ -89,6 +89,7 @@ rpc::DaemonInfo Service::info() {
           .accelerator = parts_.accelerator.describe(),
           .config_file = parts_.config.file,
           .disk = parts_.disks.describe(),
+          .network = parts_.network,
           .pid = ::getpid(),
           .started_at_ns = parts_.started_at_ns,
           .head = head.sequence,
@@ -129,10 +130,11 @@ void Service::open_exec(const rpc::Caller& caller, CommandId id, std::string_vie
     if (!host_key) return answer(to_rpc(result), std::unexpected(host_key.error()));
     Fd key(::open(paths.client_key.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!key) return answer(to_rpc(result), fail_errno("open " + paths.client_key, errno));
-    rpc::GuestAccess access{.host = "127.0.0.1",
+    const Endpoint sshd = ssh_endpoint(*vm).value_or(Endpoint{});
+    rpc::GuestAccess access{.host = sshd.host,
                             .user = "root",
                             .host_key = *host_key,
-                            .port = vm->ssh_port,
+                            .port = sshd.port,
                             .client_key = std::move(key)};
     answer(to_rpc(result), Exec{exec->id, vm_id, std::move(access), std::move(lease)});
   };
@@ -183,7 +185,7 @@ rpc::VmDetails Service::details_of(const VmRuntime& vm) const {
                          .console_log = paths.console_log,
                          .handles_file = paths.handles,
                          .dns_name = dns_name(vm.name),
-                         .guest_ip = vm.settings.net == NetMode::kUser ? "10.0.2.15" : ""};
+                         .guest_ip = vm.settings.net == NetMode::kUser ? "10.0.2.15" : vm.guest_ip};
   if (const effects::LiveVmm* live = parts_.effects.live(vm.id)) {
     details.pid = live->sighting().process.pid;
     details.process_since_ns = began_ns(live->sighting().process.start_ticks);

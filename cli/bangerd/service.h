@@ -22,6 +22,7 @@ struct ServiceParts {
   effects::HostEffects& effects;
   effects::Accelerator& accelerator;
   const disk::Disks& disks;
+  std::string network;  // of bridged VMs, or why there can be none
   uv::WorkerPool& slow;     // for verify
   uv::WorkerPool& readers;  // for questions about the past
   std::int64_t started_at_ns;

@@ -11,21 +11,20 @@ std::uint64_t retry_ms(std::uint64_t attempts) { return attempts < 600 ? 50 : 10
 
 }  // namespace
 
-GuestWait::GuestWait(uv::Loop& loop, std::uint16_t port, std::function<void()> ready)
-    : loop_(loop), port_(port), ready_(std::move(ready)), timer_(loop, [this] { fd_ ? again() : attempt(); }) {
+GuestWait::GuestWait(uv::Loop& loop, const Endpoint& sshd, std::function<void()> ready)
+    : loop_(loop), ready_(std::move(ready)), timer_(loop, [this] { fd_ ? again() : attempt(); }) {
+  address_.sin_family = AF_INET;
+  address_.sin_port = htons(sshd.port);
+  ::inet_pton(AF_INET, sshd.host.c_str(), &address_.sin_addr);
   timer_.start_once(0);
 }
 
 void GuestWait::attempt() {
   probe_ = {};
   ++attempts_;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port_);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   fd_ = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd_) return again();
-  int connected = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  int connected = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_);
   if (connected != 0 && errno != EINPROGRESS) return again();
   auto poll = uv::Poll::open(loop_, fd_.get(), [this](int) { readable(); });
   if (!poll) return again();

@@ -2,6 +2,8 @@
 // thousand guests may be booting at once. Ends by an answer or by being destroyed.
 #pragma once
 
+#include <netinet/in.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,13 +12,14 @@
 #include "drivers/uv/fd.h"
 #include "drivers/uv/poll.h"
 #include "drivers/uv/timer.h"
+#include "engine/state.h"
 
 namespace banger::effects {
 
 class GuestWait {
  public:
   // `ready` is called once, from the loop; it may destroy this.
-  GuestWait(uv::Loop& loop, std::uint16_t port, std::function<void()> ready);
+  GuestWait(uv::Loop& loop, const Endpoint& sshd, std::function<void()> ready);
 
  private:
   void attempt();
@@ -24,7 +27,7 @@ class GuestWait {
   void again();
 
   uv::Loop& loop_;
-  const std::uint16_t port_;
+  sockaddr_in address_{};
   std::function<void()> ready_;
   uv::Timer timer_;
   std::uint64_t attempts_ = 0;

@@ -16,6 +16,7 @@ struct HostConfig {
   std::string vmm_program = "qemu-system-x86_64";
   AccelChoice accel = AccelChoice::kAuto;
   std::uint64_t console_bytes = 4 << 20;  // kept of each guest's console
+  std::uint16_t resolver_port = 5354;     // of names of bridged guests, on 127.0.0.1; 0: none
   observe::Where where;                   // where processes are looked for, and which count as VMMs
 };
 

@@ -10,7 +10,8 @@ namespace banger::effects {
 
 HostEffects::HostEffects(uv::Loop& loop, uv::WorkerPool& quick, uv::WorkerPool& slow, StepTools tools,
                          std::function<void(Ask)> notice)
-    : loop_(loop), quick_(quick), slow_(slow), tools_(tools), notice_(std::move(notice)) {}
+    : loop_(loop), quick_(quick), slow_(slow), tools_(tools), notice_(std::move(notice)),
+      network_(loop, quick, tools.links, tools.config.resolver_port) {}
 
 HostEffects::~HostEffects() {
   *here_ = false;
@@ -28,7 +29,9 @@ void HostEffects::begin(const Effect& effect, std::function<void(EffectEnd)> don
                         [&](const StopVmm& e) { stop(task, e.vm); },
                         [&](const TearDownVm& e) { tear_down(task, e.vm); },
                         [&](const KillStray& e) { kill_stray(task, e); },
-                        [&](const ReleaseDisk& e) { release_stray(task, e); },
+                        [&](const ReleaseHandles& e) { release_held(task, e); },
+                        [&](const SweepVm& e) { sweep(task, e); },
+                        [&](const SetNetwork& e) { network_.begin(e, [this, task](EffectEnd end) { finish(task, std::move(end)); }); },
                         [&](const BuildImage& e) { build_image(task, e.image); },
                         [&](const RemoveImage& e) { remove_image(task, e.image); },
                         [&](const Settle&) { BANGER_ASSERT(false); },
@@ -136,10 +139,11 @@ void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
     awaited = true;
     task->stop_waiting();  // what was to make it end has no one to end any more
   }
-  // Its disk goes before whoever ended it goes on; a death by itself is told at once, for a look at the host that comes
-  // before could not say how it died. What else is done to its disk waits in any case.
-  if (!awaited || !tools_.disks.hold_kernel_devices()) told_end(vm, incarnation, end);
-  if (!tools_.disks.hold_kernel_devices()) return;
+  // Its handles go before whoever ended it goes on; a death by itself is told at once, for a look at the host that comes
+  // before could not say how it died. What else is done to them waits in any case.
+  const bool holds = may_hold_handles(tools_, vm);
+  if (!awaited || !holds) told_end(vm, incarnation, end);
+  if (!holds) return;
   letting_go_.try_emplace(vm);
   // Where it fails the VM is down all the same: what is left is found by a later look.
   auto let_go = [this, here = here_, vm, incarnation, end, awaited](Status) {
@@ -149,7 +153,7 @@ void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
     if (awaited) told_end(vm, incarnation, end);
     for (const auto& then : waiting) then();
   };
-  if (!quick_.submit([tools = tools_, vm] { return release_disk(tools, vm); }, let_go)) let_go({});
+  if (!quick_.submit([tools = tools_, vm] { return release_handles(tools, vm); }, let_go)) let_go({});
 }
 
 // Tells whoever waits for that end, or else the runtime.
@@ -184,7 +188,7 @@ void HostEffects::saw(const Observation& observation, const Fleet& fleet) {
 
 void HostEffects::await_guest(const TaskPtr& task, const VmRuntime& vm) {
   task->gives_up = true;
-  task->wait = std::make_unique<GuestWait>(loop_, vm.ssh_port, [this, task, id = vm.id, fence = vm.fence] {
+  task->wait = std::make_unique<GuestWait>(loop_, *ssh_endpoint(vm), [this, task, id = vm.id, fence = vm.fence] {
     finish(task, {.outcomes = {ReportReady{id, fence}}});
   });
 }
@@ -199,7 +203,7 @@ void HostEffects::stop(const TaskPtr& task, const VmRuntime& vm) {
         auto seen = look_for(tools.config, id);
         if (!seen) return std::unexpected(seen.error());
         if (seen->empty()) {
-          BANGER_TRY(release_disk(tools, id));
+          BANGER_TRY(release_handles(tools, id));
           return std::nullopt;
         }
         for (std::size_t i = 1; i < seen->size(); ++i) BANGER_TRY(kill_process((*seen)[i].process));
@@ -293,16 +297,29 @@ void HostEffects::kill_stray(const TaskPtr& task, const KillStray& stray) {
       [this, task, told](Status killed) { killed ? told() : finish(task, {.retry_later = true}); });
 }
 
-void HostEffects::release_stray(const TaskPtr& task, const ReleaseDisk& stray) {
-  if (after_letting_go(stray.vm, [this, task, stray] { release_stray(task, stray); })) return;
+// Tells of each finding that something was done about.
+void HostEffects::told_findings(const TaskPtr& task, VmId vm, const Result<std::vector<DriftCorrected>>& findings) {
+  if (!findings) return finish(task, {.retry_later = true});
+  EffectEnd end;
+  for (const DriftCorrected& finding : *findings) end.outcomes.push_back(ReportDrift{vm, finding});
+  finish(task, std::move(end));
+}
+
+void HostEffects::release_held(const TaskPtr& task, const ReleaseHandles& stray) {
+  if (after_letting_go(stray.vm, [this, task, stray] { release_held(task, stray); })) return;
   off_loop(
-      quick_, task, [tools = tools_, vm = stray.vm] { return release_stray_disk(tools, vm); },
-      [this, task, stray](const Result<bool>& released) {
-        if (!released) return finish(task, {.retry_later = true});
-        // value_or(): GCC 12 takes what *released reads for uninitialised.
-        if (!released.value_or(false)) return finish(task, {});
-        finish(task, {.outcomes = {ReportDrift{stray.vm, stray.finding}}});
-      });
+      quick_, task, [tools = tools_, stray] { return release_stray(tools, stray); },
+      [this, task, vm = stray.vm](const Result<std::vector<DriftCorrected>>& done) { told_findings(task, vm, done); });
+}
+
+void HostEffects::sweep(const TaskPtr& task, const SweepVm& stray) {
+  off_loop(
+      quick_, task,
+      [tools = tools_, stray]() -> Result<std::vector<DriftCorrected>> {
+        BANGER_TRY(remove_vm(tools, stray.vm));
+        return stray.findings;
+      },
+      [this, task, vm = stray.vm](const Result<std::vector<DriftCorrected>>& done) { told_findings(task, vm, done); });
 }
 
 // ---- images ----

@@ -10,6 +10,7 @@
 
 #include "drivers/effects/guest_wait.h"
 #include "drivers/effects/live_vmm.h"
+#include "drivers/effects/network/network_effect.h"
 #include "drivers/effects/vm_steps.h"
 #include "drivers/uv/worker_pool.h"
 #include "engine/ports.h"
@@ -51,7 +52,9 @@ class HostEffects : public EffectRunner {
   void escalate(const TaskPtr& task, VmId vm);
   void tear_down(const TaskPtr& task, const VmRuntime& vm);
   void kill_stray(const TaskPtr& task, const KillStray& stray);
-  void release_stray(const TaskPtr& task, const ReleaseDisk& stray);
+  void told_findings(const TaskPtr& task, VmId vm, const Result<std::vector<DriftCorrected>>& findings);
+  void release_held(const TaskPtr& task, const ReleaseHandles& stray);
+  void sweep(const TaskPtr& task, const SweepVm& stray);
   void build_image(const TaskPtr& task, const Image& image);
   void remove_image(const TaskPtr& task, const Image& image);
 
@@ -73,9 +76,10 @@ class HostEffects : public EffectRunner {
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // false once this is destroyed
   std::vector<TaskPtr> tasks_;
   std::map<VmId, std::unique_ptr<LiveVmm>> live_;
-  // VMs whose disk is being let go after their VMM's end, with what waits for that.
+  // VMs whose handles are being let go after their VMM's end, with what waits for that.
   std::map<VmId, std::vector<std::function<void()>>> letting_go_;
   std::map<ImageId, ImageLog> image_logs_;
+  NetworkEffect network_;
 };
 
 }  // namespace banger::effects

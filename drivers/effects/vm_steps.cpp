@@ -64,12 +64,18 @@ std::string mac_of(VmId vm) {
 }
 
 vmm::QemuSpec qemu_spec(const VmPaths& paths, const VmRuntime& vm, const image::ImageInfo& image,
-                        const disk::VmmDisk& disk, const Acceleration& acceleration) {
+                        const disk::VmmDisk& disk, const Acceleration& acceleration, const GuestLinks& links) {
   vmm::GuestBoot boot{.accel = acceleration.accel,
                       .tsc_khz = acceleration.tsc_khz,
                       .hostname = vm.name,
                       .unix_seconds = ::time(nullptr),
                       .extra = image.cmdline};
+  if (vm.settings.net == NetMode::kBridge) {
+    const Subnet& subnet = links.settings()->subnet;
+    boot.address = vm.guest_ip + "/" + std::to_string(subnet.prefix);
+    boot.gateway = subnet.gateway.text();
+    boot.dns = links.guest_dns();
+  }
   return {.vm = vm.id,
           .incarnation = vm.incarnation,
           .accel = acceleration.accel,
@@ -82,6 +88,7 @@ vmm::QemuSpec qemu_spec(const VmPaths& paths, const VmRuntime& vm, const image::
           .disk_format = disk.format,
           .seed = paths.seed,
           .network = vm.settings.net == NetMode::kUser,
+          .tap = vm.settings.net == NetMode::kBridge ? links.tap_of(vm.id) : "",
           .mac = mac_of(vm.id),
           .forwards = forwards_of(vm),
           .api_socket = paths.api_socket,
@@ -110,7 +117,7 @@ std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths
   Fd writer(*complaints);
   // A socket that a killed VMM left behind would look like a VMM that answers nobody.
   ::unlink(paths.api_socket.c_str());
-  std::vector<std::string> argv = vmm::qemu_argv(qemu_spec(paths, vm, image, disk, *acceleration));
+  std::vector<std::string> argv = vmm::qemu_argv(qemu_spec(paths, vm, image, disk, *acceleration, tools.links));
   argv[0] = tools.config.vmm_program;
   auto spawned = uv::spawn({.argv = std::move(argv), .stdout_fd = writer.get(), .stderr_fd = writer.get()});
   if (!spawned) return failed(StartStage::kVmm, spawned.error().message);
@@ -150,6 +157,15 @@ std::expected<disk::VmmDisk, StartFailure> ensure_disk(const StepTools& tools, c
   return *std::move(ready);
 }
 
+// Noted before it is there, as the disk's parts are: a crash in between leaves nothing that nobody knows of.
+std::expected<void, StartFailure> ensure_tap(const StepTools& tools, const VmRuntime& vm, VmHandles& handles) {
+  if (vm.settings.net != NetMode::kBridge) return {};
+  handles.tap_device = tools.links.tap_of(vm.id);
+  if (auto noted = tools.handles.put(vm.id, handles); !noted) return failed(StartStage::kNetwork, noted.error().message);
+  if (auto tap = tools.links.acquire(vm); !tap) return failed(StartStage::kNetwork, tap.error().message);
+  return {};
+}
+
 // From the disk on, what a start acquires is in the kernel's hands, and is let go again where it fails.
 std::expected<Vmm, StartFailure> acquire_and_spawn(const StepTools& tools, const VmPaths& paths, const VmRuntime& vm,
                                                    const image::ImageInfo& image,
@@ -157,6 +173,7 @@ std::expected<Vmm, StartFailure> acquire_and_spawn(const StepTools& tools, const
   VmHandles handles{.vmm = {.boot = tools.config.boot}, .incarnation = vm.incarnation};
   auto disk = ensure_disk(tools, paths, vm, image, handles);
   if (!disk) return std::unexpected(disk.error());
+  if (auto tap = ensure_tap(tools, vm, handles); !tap) return std::unexpected(tap.error());
   if (auto free = check_ports(vm); !free) return std::unexpected(free.error());
   if (cancelled) return failed(StartStage::kVmm, "the start was overtaken");
   return spawn_vmm(tools, paths, vm, image, *disk, std::move(handles));
@@ -186,7 +203,7 @@ std::expected<Vmm, StartFailure> start_vmm(const StepTools& tools, const VmRunti
   auto started = acquire_and_spawn(tools, paths, vm, *image, cancelled);
   if (started) return started;
   StartFailure failure = std::move(started).error();
-  if (auto released = release_disk(tools, vm.id); !released) failure.message += "; " + released.error().message;
+  if (auto released = release_handles(tools, vm.id); !released) failure.message += "; " + released.error().message;
   return std::unexpected(std::move(failure));
 }
 
@@ -217,21 +234,33 @@ Status kill_process(const ProcessIdentity& process) {
   return fail("a VMM does not end, although it was killed");
 }
 
-Status release_disk(const StepTools& tools, VmId vm) {
-  if (!tools.disks.hold_kernel_devices()) return {};
-  BANGER_TRY(tools.disks.release(vm, kReleasePatience));
-  auto handles = tools.handles.find(vm);
-  if (!handles || (handles->base_loop + handles->cow_loop + handles->dm_name + handles->dm_device).empty()) return {};
-  handles->base_loop = handles->cow_loop = handles->dm_name = handles->dm_device = "";
-  return tools.handles.put(vm, *handles);
+bool may_hold_handles(const StepTools& tools, VmId vm) {
+  const auto handles = tools.handles.find(vm);
+  return tools.disks.hold_kernel_devices() || (handles && !handles->tap_device.empty());
 }
 
-Result<bool> release_stray_disk(const StepTools& tools, VmId vm) {
-  auto held = tools.disks.held();
-  if (!held) return std::unexpected(held.error());
-  if (!held->contains(vm)) return false;
-  BANGER_TRY(release_disk(tools, vm));
-  return true;
+Status release_handles(const StepTools& tools, VmId vm) {
+  host::JoinedErrors errors;
+  errors.add(tools.links.release(vm));
+  if (tools.disks.hold_kernel_devices()) errors.add(tools.disks.release(vm, kReleasePatience));
+  BANGER_TRY(errors.status());
+  const auto handles = tools.handles.find(vm);
+  VmHandles without{.vmm = handles ? handles->vmm : ProcessIdentity{},
+                    .incarnation = handles ? handles->incarnation : 0};
+  return handles && *handles != without ? tools.handles.put(vm, without) : Status();
+}
+
+Result<std::vector<DriftCorrected>> release_stray(const StepTools& tools, const ReleaseHandles& stray) {
+  auto disks = tools.disks.held();
+  if (!disks) return std::unexpected(disks.error());
+  auto tap = tools.links.holds(stray.vm);
+  if (!tap) return std::unexpected(tap.error());
+  std::vector<DriftCorrected> still;
+  for (const DriftCorrected& finding : stray.findings) {
+    if (finding.resource == ResourceClass::kTap ? *tap : disks->contains(stray.vm)) still.push_back(finding);
+  }
+  BANGER_TRY(release_handles(tools, stray.vm));
+  return still;
 }
 
 Status remove_vm(const StepTools& tools, VmId vm) {
@@ -240,6 +269,7 @@ Status remove_vm(const StepTools& tools, VmId vm) {
   if (!seen) return std::unexpected(seen.error());
   for (const VmmSighting& each : *seen) BANGER_TRY(kill_process(each.process));
   host::JoinedErrors errors;
+  errors.add(tools.links.release(vm));
   errors.add(tools.disks.release(vm, kReleasePatience));
   errors.add(tools.handles.drop(vm));
   std::error_code error;

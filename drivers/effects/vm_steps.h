@@ -1,6 +1,6 @@
 // What is done to the host for a VM, as straight-line steps for a worker thread. Each looks before it acts and
 // may be repeated after a crash at any point: done already is done. Order of a start: look, directory, keys,
-// disk, ports, VMM; a failure says at which stage, and lets go of what the kernel holds for the VM by then.
+// disk, network, ports, VMM; a failure says at which stage, and lets go of what the kernel holds for the VM by then.
 #pragma once
 
 #include <atomic>
@@ -8,6 +8,7 @@
 #include "drivers/disk/disks.h"
 #include "drivers/effects/accelerator.h"
 #include "drivers/effects/host_config.h"
+#include "drivers/effects/network/guest_links.h"
 #include "drivers/image/image_store.h"
 #include "drivers/observe/handles_file.h"
 #include "drivers/observe/process.h"
@@ -36,6 +37,7 @@ struct StepTools {
   const image::ImageStore& images;
   observe::HandleCache& handles;
   const disk::Disks& disks;
+  GuestLinks& links;
 };
 
 // Has this incarnation's VMM process running: finds it, or makes everything that it needs and spawns it.
@@ -51,14 +53,17 @@ struct StepTools {
 // Ends one process for good: SIGKILL by pidfd, and waits until it is gone, at most a few seconds.
 [[nodiscard]] Status kill_process(const ProcessIdentity& process);
 
-// The kernel holds nothing of the VM's disk any more; its files stay. For a VM without a VMM. EBUSY where somebody has
-// the disk open: it is tried again when the host is looked at the next time.
-[[nodiscard]] Status release_disk(const StepTools& tools, VmId vm);
+// Whether a VM that is down may have left something with the kernel on such a host.
+[[nodiscard]] bool may_hold_handles(const StepTools& tools, VmId vm);
 
-// The same for a VM that was seen to be down with something left. False: nothing was left any more.
-[[nodiscard]] Result<bool> release_stray_disk(const StepTools& tools, VmId vm);
+// The kernel holds neither tap nor disk of the VM any more; its files stay. For a VM without a VMM. EBUSY where somebody
+// has the disk open: it is tried again when the host is looked at the next time.
+[[nodiscard]] Status release_handles(const StepTools& tools, VmId vm);
 
-// Nothing of the VM is left: its processes are killed, its disk is let go, its directory removed, and all are seen to be gone.
+// The same for a VM that was seen to be down with something left. Gives those findings that were still so.
+[[nodiscard]] Result<std::vector<DriftCorrected>> release_stray(const StepTools& tools, const ReleaseHandles& stray);
+
+// Nothing of the VM is left: its processes are killed, its tap and disk are let go, its directory removed, and all are seen to be gone.
 [[nodiscard]] Status remove_vm(const StepTools& tools, VmId vm);
 
 }  // namespace banger::effects

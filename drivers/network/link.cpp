@@ -4,10 +4,12 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netlink/attr.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <map>
 
 #include "drivers/network/rtnl.h"
@@ -70,6 +72,18 @@ std::optional<Link> read_link(nlmsghdr* message) {
 }
 
 }  // namespace
+
+Status may_change_links() {
+  constexpr unsigned kNetAdmin = 12;  // CAP_NET_ADMIN, capabilities(7)
+  std::ifstream status("/proc/self/status");
+  std::uint64_t effective = 0;
+  for (std::string word; status >> word;) {
+    if (word == "CapEff:") status >> std::hex >> effective;
+  }
+  if ((effective >> kNetAdmin & 1) == 0) return fail("it may not change the host's links (CAP_NET_ADMIN)");
+  if (::access("/dev/net/tun", R_OK | W_OK) != 0) return fail_errno("open /dev/net/tun", errno);
+  return {};
+}
 
 Result<std::optional<Link>> find_link(const std::string& name) {
   if (!valid_link_name(name)) return fail("'" + name + "' can't be a link's name");

@@ -29,6 +29,9 @@ struct Link {
   friend bool operator==(const Link&, const Link&) = default;
 };
 
+// An Error says what this process lacks to make links: CAP_NET_ADMIN, or /dev/net/tun.
+[[nodiscard]] Status may_change_links();
+
 [[nodiscard]] Result<std::optional<Link>> find_link(const std::string& name);
 
 // Every link of this namespace, by index.

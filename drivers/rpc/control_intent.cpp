@@ -87,6 +87,7 @@ Read<Ask> set(schema::SetVm::Reader in, Texts& texts) {
   if (in.getMemoryMib() != 0) asked.memory_mib = in.getMemoryMib();
   if (in.getDiskMib() != 0) asked.disk_mib = in.getDiskMib();
   if (in.getSetAutostart()) asked.autostart = in.getAutostart();
+  if (in.getSetOpen()) asked.open = in.getOpen();
   if (in.getSetPorts()) {
     auto ports = ports_of(in.getPorts(), texts);
     if (!ports) return std::unexpected(std::move(ports.error()));

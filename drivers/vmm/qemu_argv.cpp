@@ -17,6 +17,11 @@ std::string escaped(std::string_view value) {
   return out;
 }
 
+// The tap is there, up and in its bridge: no script of the host's is to touch it.
+std::string tap_netdev(const std::string& tap) {
+  return "tap,id=net0,ifname=" + escaped(tap) + ",script=no,downscript=no,vhost=off";
+}
+
 std::string user_netdev(const std::vector<PortForward>& forwards) {
   std::string netdev = "user,id=net0,ipv6=off";
   for (const auto& forward : forwards) {
@@ -57,8 +62,8 @@ std::vector<std::string> qemu_argv(const QemuSpec& spec) {
     add({"-drive", "if=none,id=seed,format=raw,readonly=on,file=" + escaped(spec.seed), "-device",
          "virtio-blk-device,drive=seed"});
   }
-  if (spec.network) {
-    add({"-netdev", user_netdev(spec.forwards), "-device",
+  if (spec.network || !spec.tap.empty()) {
+    add({"-netdev", spec.tap.empty() ? user_netdev(spec.forwards) : tap_netdev(spec.tap), "-device",
          "virtio-net-device,netdev=net0" + (spec.mac.empty() ? "" : ",mac=" + spec.mac)});
   }
   add({"-chardev", "file,id=console,append=on,path=" + escaped(spec.console), "-serial",

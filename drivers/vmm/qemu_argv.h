@@ -28,7 +28,8 @@ struct QemuSpec {
   std::string disk;                           // /dev/vda
   std::string disk_format = "qcow2";
   std::string seed;  // /dev/vdb, read-only, raw
-  bool network = true;  // user networking; false: no network device at all
+  bool network = true;  // user networking
+  std::string tap;      // the tap of a bridged guest, instead; with neither there is no network device at all
   std::string mac;
   std::vector<PortForward> forwards;
   std::string api_socket;  // QMP; at most kMaxSocketPath bytes

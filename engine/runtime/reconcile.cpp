@@ -18,6 +18,12 @@ bool being_disturbed(const PlanContext& context, StreamId subject) {
          std::ranges::any_of(found->second, [](const InFlight& each) { return disturbs(each.effect); });
 }
 
+// What the look says of this subject is worth nothing: something was being done to it meanwhile.
+void mark_disturbed(Observation& observation, StreamId subject) {
+  if (subject.kind == StreamKind::kVm) observation.disturbed.insert(VmId{subject.id});
+  if (subject == kHostStream) observation.network = NetworkSighting::kUnknown;
+}
+
 }  // namespace
 
 void Runtime::plan_dirty() {
@@ -57,11 +63,23 @@ void Runtime::dispatch(Plan plan) {
   }
 }
 
+// Whether all that an effect was planned on is on disk.
+bool Runtime::may_begin(const Effect& effect) const {
+  const auto durable = [this](VmId id) {
+    const VmRuntime* vm = store_.fleet.vm(id);
+    return !vm || vm->last_sequence <= durable_.sequence;
+  };
+  if (const auto* network = std::get_if<SetNetwork>(&effect)) {
+    return std::ranges::all_of(network->network, [&](const BridgedGuest& guest) { return durable(guest.vm); });
+  }
+  const StreamId subject = subject_of(effect);
+  return subject.kind != StreamKind::kVm || durable(VmId{subject.id});
+}
+
 void Runtime::begin(const Effect& effect) {
   StreamId subject = subject_of(effect);
-  const VmRuntime* vm = subject.kind == StreamKind::kVm ? store_.fleet.vm(VmId{subject.id}) : nullptr;
-  if (vm && vm->last_sequence > durable_.sequence) {
-    dirty_.insert(subject);  // planned on what is not durable yet: not done before it is
+  if (!may_begin(effect)) {
+    dirty_.insert(subject);
     return;
   }
   Sequence fence = fence_of(effect);
@@ -69,7 +87,10 @@ void Runtime::begin(const Effect& effect) {
   context_.in_flight[subject].push_back({fence, name});
   if (disturbs(name)) disturb(subject);
   tell("begin", name, subject, fence);
-  ports_.effects.begin(effect, [this, subject, fence, name](EffectEnd end) {
+  const auto* network = std::get_if<SetNetwork>(&effect);
+  ports_.effects.begin(effect, [this, subject, fence, name,
+                                set = network ? std::optional(network->network) : std::nullopt](EffectEnd end) {
+    if (set && !end.retry_later) context_.network = *set;
     effect_ended(subject, fence, name, std::move(end));
   });
 }
@@ -83,7 +104,8 @@ void Runtime::effect_ended(StreamId subject, Sequence fence, std::string_view ef
   tell(end.retry_later ? "again_later" : "end", effect, subject, fence);
   if (effects.empty()) context_.in_flight.erase(subject);
   if (disturbs(effect)) disturb(subject);
-  if (effect == "kill_stray" || (effect == "release_disk" && !end.outcomes.empty())) ++status_.corrections;
+  const bool corrects = effect == "kill_stray" || effect == "release_handles" || effect == "sweep_vm" || effect == "set_network";
+  if (corrects) status_.corrections += end.outcomes.size();
   for (Ask& outcome : end.outcomes) report(std::move(outcome), "driver");
   if (end.retry_later) context_.held.insert(subject);
   dirty_.insert(subject);
@@ -101,7 +123,7 @@ void Runtime::tell(std::string_view what, std::string_view effect, StreamId subj
 
 void Runtime::disturb(StreamId subject) {
   touched_[subject] = ++touches_;
-  if (subject.kind == StreamKind::kVm) observation_.disturbed.insert(VmId{subject.id});
+  mark_disturbed(observation_, subject);
 }
 
 void Runtime::observe() {
@@ -127,7 +149,7 @@ void Runtime::observed(Observation observation) {
   std::erase_if(touched_, [&](const auto& touch) {
     auto [subject, when] = touch;
     bool disturbed = when > observe_touch_ || being_disturbed(context_, subject);
-    if (disturbed && subject.kind == StreamKind::kVm) observation.disturbed.insert(VmId{subject.id});
+    if (disturbed) mark_disturbed(observation, subject);
     return !disturbed;
   });
   observation_ = std::move(observation);

@@ -10,6 +10,7 @@ Runtime::Runtime(Ports ports, RuntimeOptions options, Store store)
     : ports_(ports), options_(std::move(options)), store_(std::move(store)) {
   durable_.sequence = ports_.log.head();
   status_.tick_ms = options_.tick_ms;
+  context_.sweep = options_.sweep;
 }
 
 Runtime::~Runtime() {

@@ -24,6 +24,7 @@ struct RuntimeOptions {
   std::string version;
   std::vector<LogEpochBegan> log_epochs = {};  // as ReportHost has them
   std::uint64_t tick_ms = 5'000;
+  bool sweep = false;                  // remove what the host has of VMs that the log does not know
   std::uint64_t exec_grace_ms = 10'000;  // how long an exec may be without the client that holds it
 };
 
@@ -145,6 +146,7 @@ class Runtime {
   void plan_dirty();
   void plan_all();
   void dispatch(Plan plan);
+  [[nodiscard]] bool may_begin(const Effect& effect) const;
   void begin(const Effect& effect);
   void effect_ended(StreamId subject, Sequence fence, std::string_view effect, EffectEnd end);
   void tell(std::string_view what, std::string_view effect, StreamId subject, Sequence fence) const;

@@ -46,12 +46,13 @@ void SimulatedHost::apply_to_vm(VmId vm, const EventRecord& record) {
             observation_.vm_directories.erase(vm);
             end_effects(subject, {"spawn_vmm", "tear_down_vm"});
           },
-          [&](const DriftCorrected&) { end_effects(subject, {"kill_stray", "release_disk"}); },
+          [&](const DriftCorrected&) { end_effects(subject, {"kill_stray", "release_handles"}); },
           // What was wanted, what happened inside of the guest, and what is no VM's: its host is as it was.
           [](const VmCreated&) {},
           [](const VmStopRequested&) {},
           [](const VmDeleteRequested&) {},
           [](const VmChanged&) {},
+          [](const VmAddressAssigned&) {},
           [](const VmReadyMissed&) {},
           [](const ExecStarted&) {},
           [](const ExecFinished&) {},
@@ -83,7 +84,9 @@ void SimulatedHost::apply_to_image(ImageId image, const Event& event) {
 void SimulatedHost::apply_to_host(const Event& event) {
   // A boot ends every process, a new daemon knows of no effect of the one before.
   if (std::holds_alternative<HostBooted>(event)) observation_.vmms.clear();
-  if (std::holds_alternative<DaemonStarted>(event)) context_.in_flight.clear();
+  if (!std::holds_alternative<DaemonStarted>(event)) return;
+  context_.in_flight.clear();
+  context_.network.clear();
 }
 
 void SimulatedHost::apply(const Fleet& fleet, const EventRecord& record) {
@@ -103,6 +106,8 @@ std::vector<Effect> SimulatedHost::plan(const Fleet& fleet) {
       auto& under_way = context_.in_flight[cancel->subject];
       std::erase_if(under_way, [&](const InFlight& each) { return each.fence == cancel->fence; });
       if (under_way.empty()) context_.in_flight.erase(cancel->subject);
+    } else if (const auto* set = std::get_if<SetNetwork>(&effect)) {
+      context_.network = set->network;  // no event tells of its end, unless it failed
     } else if (!std::holds_alternative<Settle>(effect)) {
       context_.in_flight[subject_of(effect)].push_back({fence_of(effect), name_of(effect)});
     }

@@ -187,8 +187,10 @@ class Host {
     return ReportDrift{effect.vm, effect.finding};
   }
 
-  // This world's disks are files.
-  std::optional<Ask> act(const ReleaseDisk&, bool) { return std::nullopt; }
+  // This world's disks are files, and its guests have no bridge.
+  std::optional<Ask> act(const ReleaseHandles&, bool) { return std::nullopt; }
+  std::optional<Ask> act(const SweepVm&, bool) { return std::nullopt; }
+  std::optional<Ask> act(const SetNetwork&, bool) { return std::nullopt; }
 
   std::optional<Ask> act(const BuildImage& effect, bool cancelled) {
     if (cancelled || fails()) return ReportImageFailed{effect.image.id, effect.image.fence, "no"};

@@ -92,9 +92,9 @@ TEST_CASE("what the kernel holds of a disk, against what is wanted") {
     std::array<const char*, 5> then;  // nothing held, held, held and a VMM, look failed, disturbed
   };
   const Row rows[] = {
-      {VmState::kCreated, {"", "release_disk", "kill_stray", "", ""}},
-      {VmState::kStopped, {"", "release_disk", "kill_stray", "", ""}},
-      {VmState::kError, {"", "release_disk", "kill_stray", "", ""}},
+      {VmState::kCreated, {"", "release_handles", "kill_stray", "", ""}},
+      {VmState::kStopped, {"", "release_handles", "kill_stray", "", ""}},
+      {VmState::kError, {"", "release_handles", "kill_stray", "", ""}},
       {VmState::kStarting, {"spawn_vmm", "spawn_vmm", "spawn_vmm", "spawn_vmm", "spawn_vmm"}},
       {VmState::kStopping, {"stop_vmm", "stop_vmm", "stop_vmm", "stop_vmm", "stop_vmm"}},
       {VmState::kDeleting, {"tear_down_vm", "tear_down_vm", "tear_down_vm", "tear_down_vm", "tear_down_vm"}},
@@ -118,18 +118,18 @@ TEST_CASE("what is left of a disk is let go once, with a finding; a start waits 
   Observation seen = seeing({});
   seen.disks[kWeb] = {.device = false, .loops = true};
   Plan loops = plan(world.fleet, seen, {});
-  REQUIRE(names(loops) == "release_disk");
-  const auto& release = std::get<ReleaseDisk>(loops.effects[0]);
+  REQUIRE(names(loops) == "release_handles");
+  const auto& release = std::get<ReleaseHandles>(loops.effects[0]);
   CHECK(release.vm == kWeb);
-  CHECK(release.finding.resource == ResourceClass::kLoop);
-  CHECK(release.finding.condition == Condition::kUnwanted);
-  CHECK(release.finding.action == CorrectiveAction::kRemoved);
-  CHECK(release.finding.derived_name == "disk-" + kWeb.hex());
-  CHECK(told(world.doing(ReportDrift{kWeb, release.finding})) == "drift_corrected");
+  CHECK(release.findings[0].resource == ResourceClass::kLoop);
+  CHECK(release.findings[0].condition == Condition::kUnwanted);
+  CHECK(release.findings[0].action == CorrectiveAction::kRemoved);
+  CHECK(release.findings[0].derived_name == "disk-" + kWeb.hex());
+  CHECK(told(world.doing(ReportDrift{kWeb, release.findings[0]})) == "drift_corrected");
   seen.disks[kWeb].device = true;
-  CHECK(std::get<ReleaseDisk>(plan(world.fleet, seen, {}).effects[0]).finding.resource == ResourceClass::kDmSnapshot);
+  CHECK(std::get<ReleaseHandles>(plan(world.fleet, seen, {}).effects[0]).findings[0].resource == ResourceClass::kDmSnapshot);
   PlanContext context;
-  context.in_flight[stream_of(kWeb)] = {{0, "release_disk"}};
+  context.in_flight[stream_of(kWeb)] = {{0, "release_handles"}};
   CHECK(names(plan(world.fleet, seen, context)).empty());
   CHECK(names(plan(web_in(VmState::kStarting).fleet, seen, context)).empty());
 }
@@ -141,7 +141,7 @@ TEST_CASE("a disk of no VM in the log is reported once and never touched") {
   Plan planned = plan(world.fleet, seen, {});
   REQUIRE(names(planned) == "settle");
   const auto& report = std::get<ReportDrift>(std::get<Settle>(planned.effects[0]).outcome);
-  CHECK(report.finding.resource == ResourceClass::kDmSnapshot);
+  CHECK(report.findings[0].resource == ResourceClass::kDmSnapshot);
   CHECK(report.finding.condition == Condition::kUnowned);
   CHECK(report.finding.derived_name == "disk-" + VmId{0xdead}.hex());
   world.doing(report);

@@ -38,6 +38,7 @@ std::vector<Event> one_of_each() {
           VmHostRebooted{3},
           VmDeleted{},
           VmPortReassigned{22, 21000, 21002},
+          VmAddressAssigned{"172.16.0.2"},
           VmTearDownStalled{"busy"},
           DriftCorrected{ResourceClass::kVmm, Condition::kDuplicate, "vm-000000000000aaaa",
                          CorrectiveAction::kKilled, "one too many"},

@@ -53,7 +53,7 @@ class Host {
     CHECK(kernel_holds() == "");
   }
 
-  [[nodiscard]] StepTools tools() { return {config_, accelerator_, *images_, handles_, disks_}; }
+  [[nodiscard]] StepTools tools() { return {config_, accelerator_, *images_, handles_, disks_, links_}; }
   [[nodiscard]] std::expected<Vmm, StartFailure> start() {
     auto started = start_vmm(tools(), vm, cancelled);
     if (started) pid_ = started->sighting.process.pid;
@@ -63,7 +63,7 @@ class Host {
   void stop(const Vmm& vmm) {
     must(kill_process(vmm.sighting.process));
     pid_ = 0;
-    must(release_disk(tools(), kVm));
+    must(release_handles(tools(), kVm));
   }
   [[nodiscard]] VmPaths paths() const { return vm_paths(config_.layout, kVm); }
   [[nodiscard]] VmHandles scratch() const {
@@ -195,13 +195,13 @@ TEST_CASE("what a VM left that is down is let go by the look that finds it, unle
   const Vmm vmm = must_start(host);
   must(kill_process(vmm.sighting.process));
   CHECK(must(host.tools().disks.held()).at(kVm).device);
-  SECTION("at once") { CHECK(must(release_stray_disk(host.tools(), kVm))); }
+  SECTION("at once") { CHECK(must(release_stray(host.tools(), kHeld)).size() == 1); }
   SECTION("later") {
     Fd open(::open(host.scratch().dm_device.c_str(), O_RDONLY | O_CLOEXEC));
     REQUIRE(open);
-    CHECK(release_stray_disk(host.tools(), kVm).error().sys_errno == EBUSY);
+    CHECK(release_stray(host.tools(), kHeld).error().sys_errno == EBUSY);
     open.reset();
-    CHECK(must(release_stray_disk(host.tools(), kVm)));
+    CHECK(must(release_stray(host.tools(), kHeld)).size() == 1);
   }
   SECTION("only the loops are there") {
     auto cow = must(loop::find_attached({.path = host.paths().cow,
@@ -211,7 +211,7 @@ TEST_CASE("what a VM left that is down is let go by the look that finds it, unle
     CHECK(must(host.tools().disks.held()).at(kVm) == DiskSighting{.device = false, .loops = true});
     cow.reset();
   }
-  CHECK_FALSE(must(release_stray_disk(host.tools(), kVm)));
+  CHECK(must(release_stray(host.tools(), kHeld)).empty());
   CHECK(must(host.tools().disks.held()).empty());
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("the daemon's effects let a disk go before they say that its VM is dow
     REQUIRE(end.outcomes.size() == 1);
     CHECK(std::holds_alternative<ReportGone>(end.outcomes[0]));
   };
-  const ReleaseDisk release{kVm, {ResourceClass::kDmSnapshot, Condition::kUnwanted, "disk-x", CorrectiveAction::kRemoved, ""}};
+  const ReleaseHandles release = kHeld;
 
   spawned(1);
   stopped();

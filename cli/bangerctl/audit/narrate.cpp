@@ -97,6 +97,7 @@ struct Tell {
     return outcome("host port " + std::to_string(e.busy_port) + " was busy: guest port " +
                    std::to_string(e.guest_port) + " got " + std::to_string(e.host_port));
   }
+  Told operator()(const VmAddressAssigned& e) const { return outcome("got the address " + e.address); }
   Told operator()(const VmTearDownStalled& e) const {
     return failure("tear-down stalled: " + e.message);
   }
@@ -165,6 +166,7 @@ struct Tell {
 struct SettlesState {
   bool operator()(const VmChanged&) const { return false; }
   bool operator()(const VmPortReassigned&) const { return false; }
+  bool operator()(const VmAddressAssigned&) const { return false; }
   bool operator()(const VmTearDownStalled&) const { return false; }
   bool operator()(const DriftCorrected&) const { return false; }
   bool operator()(const ExecStarted&) const { return false; }

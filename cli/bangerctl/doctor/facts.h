@@ -40,6 +40,7 @@ struct DaemonFact {
   std::int32_t process = 0;
   std::string accelerator;
   std::string disk;  // what new VMs' disks are, with why
+  std::string network;  // of bridged VMs, or why there can be none
   bool low_water = false;
   std::string reconcile_error;
   std::int64_t last_observation_ns = 0;

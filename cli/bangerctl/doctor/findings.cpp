@@ -122,6 +122,14 @@ Finding vm_disks(const Facts& facts) {
   return pass("disks", "dm_snapshot, as far as can be told without a daemon");
 }
 
+// Nobody needs bridged VMs who didn't ask for one, so that there can be none is no fault.
+Finding bridged_vms(const Facts& facts) {
+  const std::string mend = "run the daemon as root (sudo bangerd), with the module tun: sudo modprobe tun";
+  if (!facts.daemon) return pass("network", facts.root ? "bridged VMs, as far as can be told without a daemon" : "no bridged VMs: " + mend);
+  const std::string& network = facts.daemon->network;
+  return pass("network", network.starts_with("none") ? "bridged VMs: " + network + "; " + mend : "bridged VMs: " + network);
+}
+
 void programs(const Facts& facts, Findings& out) {
   const auto one = [&](const std::string& name, const std::string& path, const std::string& mend) {
     out.push_back(path.empty() ? fail("programs", name + " is not to be found", mend)
@@ -264,6 +272,7 @@ std::vector<Finding> diagnose(const Facts& facts) {
   out.push_back(disk(facts));
   out.push_back(kvm(facts));
   out.push_back(vm_disks(facts));
+  out.push_back(bridged_vms(facts));
   programs(facts, out);
   out.push_back(systemd(facts));
   out.push_back(log(facts));

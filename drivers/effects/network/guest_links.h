@@ -1,0 +1,58 @@
+// GuestLinks: the bridge, the rules, and the taps of one store's bridged guests, each as it is to be. Steps may come
+// from several worker threads: a lock lets one at a time change or look. Blocking; needs CAP_NET_ADMIN.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/network/nat.h"
+#include "engine/guest_network.h"
+#include "engine/observation.h"
+
+namespace banger::effects {
+
+struct LinkSettings {
+  StoreId store;
+  std::string bridge = "br-banger";
+  Subnet subnet;
+  bool masquerade = true;
+  std::vector<std::string> upstream_dns;  // whom guests ask for names that are not <name>.vm
+};
+
+class GuestLinks {
+ public:
+  // Without settings no bridged guests can be had here, and every step is an Error or does nothing.
+  explicit GuestLinks(std::optional<LinkSettings> settings) : settings_(std::move(settings)) {}
+
+  [[nodiscard]] const std::optional<LinkSettings>& settings() const { return settings_; }
+
+  // What the VM's tap is called, there or not.
+  [[nodiscard]] std::string tap_of(VmId vm) const;
+  // What a guest is told to ask for names, separated by commas: its gateway, which sends it on for others' names.
+  [[nodiscard]] std::string guest_dns() const;
+  // The VM's tap in the bridge, which is made first where it is not there, with its rules: no guest ever runs without.
+  // Errors: as ensure_bridge, apply_nat, ensure_tap; an address that is not in the subnet.
+  [[nodiscard]] Status acquire(const VmRuntime& vm);
+  // Gone afterwards.
+  [[nodiscard]] Status release(VmId vm);
+  [[nodiscard]] Result<bool> holds(VmId vm) const;
+
+  // All that these guests share: bridge, taps as they are to be in it, rules. For none of them, neither bridge nor
+  // rules, unless the bridge still has ports. `dns_port`: the resolver's on 127.0.0.1; 0: none.
+  [[nodiscard]] Status set(const GuestNetwork& network, std::uint16_t dns_port);
+
+  // Adds taps and network to a look at the host.
+  void look(Observation& seen) const;
+
+ private:
+  [[nodiscard]] Status ensure_rules();
+  [[nodiscard]] NetworkSighting look_at_network() const;
+
+  const std::optional<LinkSettings> settings_;
+  mutable std::mutex mutex_;
+  std::optional<network::AppliedNat> applied_;
+};
+
+}  // namespace banger::effects
