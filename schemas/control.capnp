@@ -123,6 +123,7 @@ struct DaemonInfo {
   configFile @10 :Text;   # empty where there is none
   firstSequence @11 :UInt64;  # the oldest event that is kept
   disk @12 :Text;         # what new VMs' disks are, "qcow2" or "dm_snapshot", with why
+  observer @13 :Text;     # how the host is looked at, "native" or "tools", with what it misses
 }
 
 struct Intent {

@@ -24,6 +24,7 @@ Json info_json(schema::DaemonInfo::Reader info) {
   json["epoch"] = info.getEpoch();
   json["accelerator"] = text_of(info.getAccelerator());
   json["disk"] = text_of(info.getDisk());
+  json["observer"] = text_of(info.getObserver());
   json["low_water"] = info.getLowWater();
   json["config_file"] = text_of(info.getConfigFile());
   return json;
@@ -42,6 +43,7 @@ std::string info_text(schema::DaemonInfo::Reader info) {
        {"Epoch", std::to_string(info.getEpoch())},
        {"Accelerator", text_of(info.getAccelerator())},
        {"VMs' disks", text_of(info.getDisk())},
+       {"Observer", text_of(info.getObserver())},
        {"Disk", info.getLowWater() ? "nearly full: only deletes are taken" : "enough room"}});
 }
 

@@ -13,6 +13,12 @@
 
 namespace banger::bangerd {
 
+// How the host is looked at (drivers/observe): by the kernel's own interfaces, or by what other programs say.
+enum class ObserverChoice { kNative, kTools };
+[[nodiscard]] std::string_view name_of(ObserverChoice choice);  // as in the configuration
+// For people: which one, and which of its programs are not to be found.
+[[nodiscard]] std::string describe(ObserverChoice choice);
+
 struct Config {
   std::string data_dir;
   std::string socket;
@@ -23,6 +29,8 @@ struct Config {
   std::string vmm_program = "qemu-system-x86_64";
   effects::AccelChoice accel = effects::AccelChoice::kAuto;
   disk::DiskChoice disk = disk::DiskChoice::kAuto;
+  ObserverChoice observer = ObserverChoice::kNative;
+  bool look_at_links = false;  // no key of its own: taps are looked for where guests may be bridged
   std::uint64_t tick_ms = 5'000;
   std::uint64_t exec_grace_ms = 10'000;
   std::uint64_t console_bytes = 4 << 20;

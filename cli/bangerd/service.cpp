@@ -89,6 +89,7 @@ rpc::DaemonInfo Service::info() {
           .accelerator = parts_.accelerator.describe(),
           .config_file = parts_.config.file,
           .disk = parts_.disks.describe(),
+          .observer = describe(parts_.config.observer),
           .pid = ::getpid(),
           .started_at_ns = parts_.started_at_ns,
           .head = head.sequence,
