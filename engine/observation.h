@@ -41,7 +41,9 @@ struct Observation {
   bool processes_known = false;
   bool directories_known = false;
   std::map<VmId, std::vector<VmmSighting>> vmms;  // oldest process first
-  // Empty where this host has no such thing, or the look at them failed: nothing follows from what is missing here.
+  // False: devices or loops could not be read, or this host can have none for us. What was seen is there all the
+  // same; nothing follows from what is missing.
+  bool disks_known = false;
   std::map<VmId, DiskSighting> disks;
   // Taps that carry this store's mark and the VM's. False: links could not be read, or bridged guests are not for
   // this daemon; then nothing follows from what is missing here.

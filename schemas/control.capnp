@@ -124,6 +124,7 @@ struct DaemonInfo {
   firstSequence @11 :UInt64;  # the oldest event that is kept
   disk @12 :Text;         # what new VMs' disks are, "qcow2" or "dm_snapshot", with why
   network @13 :Text;      # of bridged VMs: bridge and subnet, or why there can be none
+  observer @14 :Text;     # how the host is looked at, "native" or "tools", with what it misses
 }
 
 struct Intent {

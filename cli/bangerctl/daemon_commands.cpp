@@ -25,6 +25,7 @@ Json info_json(schema::DaemonInfo::Reader info) {
   json["accelerator"] = text_of(info.getAccelerator());
   json["disk"] = text_of(info.getDisk());
   json["network"] = text_of(info.getNetwork());
+  json["observer"] = text_of(info.getObserver());
   json["low_water"] = info.getLowWater();
   json["config_file"] = text_of(info.getConfigFile());
   return json;
@@ -44,6 +45,7 @@ std::string info_text(schema::DaemonInfo::Reader info) {
        {"Accelerator", text_of(info.getAccelerator())},
        {"VMs' disks", text_of(info.getDisk())},
        {"Bridged VMs", text_of(info.getNetwork())},
+       {"Observer", text_of(info.getObserver())},
        {"Disk", info.getLowWater() ? "nearly full: only deletes are taken" : "enough room"}});
 }
 

@@ -1,5 +1,6 @@
 #include "cli/bangerd/adapters.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/random.h>
 
 #include <ctime>
@@ -89,19 +90,37 @@ Status StoredLog::read_records(Sequence from, const Interned& interned, const Ta
       .run();
 }
 
-void NativeObserver::observe(std::function<void(Observation)> done) {
-  auto submitted = pool_.submit(
-      [&config = config_, &disks = disks_, &links = links_] {
-        Observation seen = observe::observe_native(config.layout, config.boot, config.where);
-        if (auto held = disks.held()) seen.disks = std::move(*held);
-        links.look(seen);
-        return seen;
-      },
-      [passing = passing_, done](Observation observation) {
-        passing(observation);
-        done(std::move(observation));
-      });
+HostObserver::HostObserver(ObserverChoice choice, uv::Loop& loop, uv::WorkerPool& pool, observe::LookSpec spec,
+                           const effects::GuestLinks& links, Passing passing)
+    : pool_(pool), spec_(std::move(spec)), links_(links), passing_(std::move(passing)) {
+  if (choice == ObserverChoice::kTools) tools_ = std::make_unique<observe::ToolObserver>(loop, pool, spec_);
+}
+
+void HostObserver::observe(std::function<void(Observation)> done) {
+  auto finished = [this, done = std::move(done)](observe::Look look) { seen(std::move(look), done); };
+  // Whether the rules are as they were left only they know who left them: the same for both observers.
+  auto take = [this, finished = std::move(finished)](observe::Look look) {
+    auto submitted = pool_.submit(
+        [&links = links_, look = std::move(look)]() mutable {
+          links.look(look.seen);
+          return std::move(look);
+        },
+        finished);
+    BANGER_ASSERT(submitted);
+  };
+  if (tools_) return tools_->observe(std::move(take));
+  auto submitted = pool_.submit([&spec = spec_] { return observe::observe_native(spec); }, std::move(take));
   BANGER_ASSERT(submitted);  // the runtime has one look under way at most, and the pool is for looks alone
+}
+
+void HostObserver::seen(observe::Look look, const std::function<void(Observation)>& done) {
+  if (look.unknown != unknown_) {
+    unknown_ = std::move(look.unknown);
+    for (const std::string& why : unknown_) spdlog::warn("a look at the host could not tell: {}", why);
+    if (unknown_.empty()) spdlog::info("a look at the host tells everything again");
+  }
+  passing_(look.seen);
+  done(std::move(look.seen));
 }
 
 }  // namespace banger::bangerd

@@ -5,8 +5,10 @@
 #include <map>
 #include <memory>
 
+#include "cli/bangerd/config.h"
 #include "cli/bangerd/metrics/measures.h"
 #include "drivers/effects/host_effects.h"
+#include "drivers/observe/tools/tool_observer.h"
 #include "drivers/uv/timer.h"
 #include "drivers/uv/worker_pool.h"
 #include "engine/ports.h"
@@ -94,20 +96,27 @@ class StoredLog : public LogPort {
   Histogram commit_latency_ = commit_latency_histogram();
 };
 
-// Looks on a worker thread. `passing` sees each look on the loop before the runtime does.
-class NativeObserver : public Observer {
+// Looks by whichever of the two observers was chosen; `pool` is for that alone. `passing` sees each look on the loop
+// before the runtime does. Why a part could not be told is logged once, until it can be or another reason comes.
+class HostObserver : public Observer {
  public:
-  NativeObserver(uv::WorkerPool& pool, const effects::HostConfig& config, const disk::Disks& disks,
-                 const effects::GuestLinks& links, std::function<void(const Observation&)> passing)
-      : pool_(pool), config_(config), disks_(disks), links_(links), passing_(std::move(passing)) {}
+  using Passing = std::function<void(const Observation&)>;
+
+  HostObserver(ObserverChoice choice, uv::Loop& loop, uv::WorkerPool& pool, observe::LookSpec spec,
+               const effects::GuestLinks& links, Passing passing);
   void observe(std::function<void(Observation)> done) override;
+  // Ends the programs of a look that is under way, whose `done` is then not called. Before the pool goes.
+  void stop() { tools_.reset(); }
 
  private:
+  void seen(observe::Look look, const std::function<void(Observation)>& done);
+
   uv::WorkerPool& pool_;
-  const effects::HostConfig& config_;
-  const disk::Disks& disks_;
+  const observe::LookSpec spec_;
   const effects::GuestLinks& links_;
-  std::function<void(const Observation&)> passing_;
+  Passing passing_;
+  std::unique_ptr<observe::ToolObserver> tools_;  // none: native
+  std::vector<std::string> unknown_;              // of the last look
 };
 
 }  // namespace banger::bangerd

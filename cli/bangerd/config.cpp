@@ -10,6 +10,7 @@
 
 #include "drivers/http/text_server.h"
 #include "drivers/network/names.h"
+#include "drivers/observe/tools/tool_observer.h"
 
 namespace banger::bangerd {
 namespace {
@@ -82,6 +83,17 @@ std::optional<std::string> set_disk(const toml::node& node, Config& config) {
     }
   }
   return "\"auto\", \"qcow2\" or \"dm_snapshot\"";
+}
+
+std::optional<std::string> set_observer(const toml::node& node, Config& config) {
+  auto value = node.value_exact<std::string>();
+  for (auto choice : {ObserverChoice::kNative, ObserverChoice::kTools}) {
+    if (value == name_of(choice)) {
+      config.observer = choice;
+      return std::nullopt;
+    }
+  }
+  return "\"native\" or \"tools\"";
 }
 
 std::optional<std::string> set_log_level(const toml::node& node, Config& config) {
@@ -173,6 +185,9 @@ const std::vector<Known>& known_keys() {
       {{"network.resolver_port", "5354",
         "Where <name>.vm is answered on 127.0.0.1 while bridged VMs run; 0: nowhere."},
        number_of(&Config::resolver_port, 0, 65535)},
+      {{"observer", "\"native\"",
+        "How the host is looked at: native (the kernel's own interfaces) or tools (pgrep, dmsetup, losetup, ip; slower)."},
+       set_observer},
       {{"tick_ms", "5000", "How often the host is looked at without any other reason."},
        number_of(&Config::tick_ms, 100, kHour)},
       {{"idle_ms", "60000", "A client that says nothing for so long is dropped."},
@@ -226,6 +241,24 @@ Status take_table(const toml::table& table, const std::string& prefix, const std
 }
 
 }  // namespace
+
+std::string_view name_of(ObserverChoice choice) {
+  switch (choice) {
+    case ObserverChoice::kNative: return "native";
+    case ObserverChoice::kTools: return "tools";
+  }
+  return {};
+}
+
+std::string describe(ObserverChoice choice) {
+  std::string text(name_of(choice));
+  if (choice == ObserverChoice::kNative) return text;
+  std::string missing;
+  for (const char* tool : {"pgrep", "dmsetup", "losetup", "ip"}) {
+    if (observe::find_tool(tool).empty()) missing += (missing.empty() ? "" : ", ") + std::string(tool);
+  }
+  return missing.empty() ? text : text + " (not to be found: " + missing + ")";
+}
 
 std::vector<ConfigKey> config_keys() {
   std::vector<ConfigKey> keys;

@@ -13,6 +13,12 @@
 
 namespace banger::bangerd {
 
+// How the host is looked at (drivers/observe): by the kernel's own interfaces, or by what other programs say.
+enum class ObserverChoice { kNative, kTools };
+[[nodiscard]] std::string_view name_of(ObserverChoice choice);  // as in the configuration
+// For people: which one, and which of its programs are not to be found.
+[[nodiscard]] std::string describe(ObserverChoice choice);
+
 struct Config {
   std::string data_dir;
   std::string socket;
@@ -29,6 +35,7 @@ struct Config {
   bool masquerade = true;
   std::vector<std::string> dns;  // empty: the host's
   std::uint64_t resolver_port = 5354;
+  ObserverChoice observer = ObserverChoice::kNative;
   std::uint64_t tick_ms = 5'000;
   std::uint64_t exec_grace_ms = 10'000;
   std::uint64_t console_bytes = 4 << 20;

@@ -99,6 +99,14 @@ effects::HostConfig host_config(const Config& config, const Layout& layout, Boot
   return host;
 }
 
+observe::LookSpec look_spec(const effects::HostConfig& host, const disk::Disks& disks,
+                            const effects::GuestLinks& links, StoreId store) {
+  observe::LookSpec spec{.layout = host.layout, .boot = host.boot, .where = host.where};
+  if (disks.hold_kernel_devices()) spec.disks_of = store;
+  if (links.settings()) spec.links_of = store;
+  return spec;
+}
+
 Result<std::unique_ptr<log::EventLog>> open_log(const Config& config, const Layout& layout, DurabilityRelay& relay) {
   return log::EventLog::open({.paths = {layout.log_dir(), layout.anchor_dir()},
                               .on_durable = [&relay](log::Durable durable) { relay.told(durable); },
@@ -145,9 +153,10 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto effects = std::make_unique<effects::HostEffects>(
       loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles, disks, links},
       [&runtime](Ask outcome) { runtime->notice(std::move(outcome)); });
-  NativeObserver observer(*eyes, host, disks, links, [&runtime, &effects](const Observation& observation) {
-    if (effects && runtime) effects->saw(observation, runtime->fleet());
-  });
+  HostObserver observer(config.observer, loop, *eyes, look_spec(host, disks, links, (*log)->store_id()), links,
+                        [&runtime, &effects](const Observation& observation) {
+                          if (effects && runtime) effects->saw(observation, runtime->fleet());
+                        });
   runtime = std::make_unique<Runtime>(Ports{clock, entropy, timers, stored, observer, *effects}, *options,
                                       *std::move(store));
   relay.listen([&runtime, &stored](log::Durable durable) {
@@ -192,6 +201,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   server->stop();
   service.reset();
   effects.reset();
+  observer.stop();
   eyes.reset();
   quick.reset();
   slow.reset();

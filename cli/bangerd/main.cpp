@@ -51,8 +51,9 @@ void tell_starter(int fd, const std::string& line) {
 
 // "key = value" lines; `bangerctl doctor` reads them.
 int print_settings(const bangerd::Config& config) {
-  std::printf("config = %s\ndata_dir = %s\nsocket = %s\ndisk = %s\nvmm.program = %s\nlog.low_water_mib = %ju\n",
+  std::printf("config = %s\ndata_dir = %s\nsocket = %s\ndisk = %s\nobserver = %s\nvmm.program = %s\nlog.low_water_mib = %ju\n",
               config.file.c_str(), config.data_dir.c_str(), config.socket.c_str(), disk::name_of(config.disk).data(),
+              bangerd::describe(config.observer).c_str(),
               config.vmm_program.c_str(),
               static_cast<std::uintmax_t>(config.low_water_mib));
   return 0;

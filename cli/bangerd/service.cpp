@@ -90,6 +90,7 @@ rpc::DaemonInfo Service::info() {
           .config_file = parts_.config.file,
           .disk = parts_.disks.describe(),
           .network = parts_.network,
+          .observer = describe(parts_.config.observer),
           .pid = ::getpid(),
           .started_at_ns = parts_.started_at_ns,
           .head = head.sequence,

@@ -193,6 +193,23 @@ Result<std::vector<Device>> list(const std::string& uuid_prefix) {
   return found;
 }
 
+Result<std::vector<std::string>> uuids() {
+  BANGER_TRY(check_driver());
+  const Session session;
+  auto all = names();
+  if (!all) return std::unexpected(all.error());
+  std::vector<std::string> found;
+  for (const std::string& name : *all) {
+    auto asked = ran(DM_DEVICE_INFO, name, "look at device-mapper's " + name);
+    if (!asked) return std::unexpected(asked.error());
+    dm_info info{};
+    const bool there = ::dm_task_get_info(asked->get(), &info) != 0 && info.exists != 0;
+    const char* uuid = there ? ::dm_task_get_uuid(asked->get()) : nullptr;
+    if (uuid != nullptr && *uuid != '\0') found.emplace_back(uuid);
+  }
+  return found;
+}
+
 Status create(const std::string& name, const std::string& uuid, const std::vector<Target>& table) {
   BANGER_TRY(check_driver());
   const Session session;

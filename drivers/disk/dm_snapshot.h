@@ -80,6 +80,9 @@ struct OwnSnapshot {
 
 // What the kernel holds for VMs of this store: devices by their UUID, loops by their mark.
 [[nodiscard]] Result<std::map<VmId, DiskSighting>> held_disks(StoreId store);
+// The same from all devices' UUIDs and all loops' marks, whoever has read them. Pure.
+[[nodiscard]] std::map<VmId, DiskSighting> held_by(StoreId store, const std::vector<std::string>& uuids,
+                                                   const std::vector<std::string>& marks);
 
 // How large a store must be so that an image of so many bytes, rewritten whole, fits.
 [[nodiscard]] std::uint64_t cow_bytes_for(std::uint64_t base_bytes);

@@ -14,17 +14,24 @@ VmId vm_of_mark(StoreId store, std::string_view mark) {
 
 }  // namespace
 
-Result<std::map<VmId, DiskSighting>> held_disks(StoreId store) {
-  auto snapshots = list_snapshots(store);
-  if (!snapshots) return std::unexpected(snapshots.error());
-  auto loops = loop::list_loops();
-  if (!loops) return std::unexpected(loops.error());
+std::map<VmId, DiskSighting> held_by(StoreId store, const std::vector<std::string>& uuids,
+                                     const std::vector<std::string>& marks) {
   std::map<VmId, DiskSighting> held;
-  for (const OwnSnapshot& each : *snapshots) held[each.vm].device = true;
-  for (const loop::LoopDevice& each : *loops) {
-    if (VmId vm = vm_of_mark(store, each.mark)) held[vm].loops = true;
+  for (const std::string& uuid : uuids) {
+    if (VmId vm = vm_of_uuid(store, uuid)) held[vm].device = true;
+  }
+  for (const std::string& mark : marks) {
+    if (VmId vm = vm_of_mark(store, mark)) held[vm].loops = true;
   }
   return held;
+}
+
+Result<std::map<VmId, DiskSighting>> held_disks(StoreId store) {
+  auto uuids = dm::uuids();
+  if (!uuids) return std::unexpected(uuids.error());
+  auto marks = loop::marks();
+  if (!marks) return std::unexpected(marks.error());
+  return held_by(store, *uuids, *marks);
 }
 
 }  // namespace banger::disk

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "drivers/observe/processes.h"
 #include "engine/paths.h"
-#include "drivers/observe/native.h"
 
 namespace banger::effects {
 

@@ -216,10 +216,10 @@ Result<Vmm> adopt_vmm(const HostConfig& config, VmId vm, const VmmSighting& sigh
 }
 
 Result<std::vector<VmmSighting>> look_for(const HostConfig& config, VmId vm) {
-  Observation seen = observe::observe_native(config.layout, config.boot, config.where);
-  if (!seen.processes_known) return fail("the host's processes could not be read");
-  auto found = seen.vmms.find(vm);
-  return found == seen.vmms.end() ? std::vector<VmmSighting>{} : found->second;
+  auto seen = observe::find_vmms(config.layout, config.boot, config.where);
+  if (!seen) return with_context("the host's processes could not be read", seen.error());
+  auto found = seen->vmms.find(vm);
+  return found == seen->vmms.end() ? std::vector<VmmSighting>{} : found->second;
 }
 
 Status kill_process(const ProcessIdentity& process) {

@@ -8,15 +8,10 @@
 #include <memory>
 #include <string>
 
-#include "drivers/uv/loop.h"
+#include "drivers/uv/connections.h"
 #include "events/result.h"
 
 namespace banger::http {
-
-struct TextLimits {
-  std::size_t connections = 16;
-  std::uint64_t deadline_ms = 5'000;  // from a connection's beginning to the answer's last byte
-};
 
 // "127.0.0.1:9477", "[::1]:9477", "localhost:9477"; any other address is an Error, port 0 means any
 // that is free.
@@ -29,7 +24,7 @@ class TextServer {
   [[nodiscard]] static Result<std::unique_ptr<TextServer>> listen(uv::Loop& loop,
                                                                   const std::string& address,
                                                                   std::string path, Body body,
-                                                                  TextLimits limits = {});
+                                                                  uv::ConnectionLimits limits = {});
   ~TextServer();
   TextServer(const TextServer&) = delete;
   TextServer& operator=(const TextServer&) = delete;

@@ -1,6 +1,5 @@
 #include "drivers/loop_device/loop_device.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
@@ -13,7 +12,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <memory>
+
+#include "drivers/host/directory_stream.h"
 
 namespace banger::loop {
 namespace {
@@ -22,11 +22,6 @@ constexpr const char* kControl = "/dev/loop-control";
 constexpr const char* kBlocks = "/sys/block";
 constexpr int kTries = 64;                    // as many as want a loop at the same instant
 constexpr std::size_t kMaxPath = 4096 + 16;  // and " (deleted)"
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 // A small file of sysfs. ENOENT where the loop has lost its file meanwhile.
 Result<std::string> read_attribute(const std::string& path) {
@@ -87,10 +82,14 @@ void take_path(LoopDevice& loop, std::string text) {
   if (loop.deleted && loop.path.ends_with(kDeleted)) loop.path.resize(loop.path.size() - kDeleted.size());
 }
 
+std::string backing_file_of(std::uint32_t number) {
+  return std::string(kBlocks) + "/loop" + std::to_string(number) + "/loop/backing_file";
+}
+
 bool is_gone(int error) { return error == ENOENT || error == ENXIO || error == ENODEV; }
 
 Result<std::optional<HeldLoop>> hold(std::uint32_t number) {
-  auto path = read_attribute(std::string(kBlocks) + "/loop" + std::to_string(number) + "/loop/backing_file");
+  auto path = read_attribute(backing_file_of(number));
   if (!path && is_gone(path.error().sys_errno)) return std::nullopt;
   if (!path) return std::unexpected(path.error());
   auto fd = open_loop(number, O_RDONLY);
@@ -104,7 +103,7 @@ Result<std::optional<HeldLoop>> hold(std::uint32_t number) {
 }
 
 Result<std::vector<std::uint32_t>> numbers() {
-  Directory blocks(::opendir(kBlocks));
+  host::DirectoryStream blocks(::opendir(kBlocks));
   if (!blocks) return fail_errno(std::string("open ") + kBlocks, errno);
   std::vector<std::uint32_t> found;
   for (;;) {
@@ -161,6 +160,28 @@ Result<std::vector<LoopDevice>> list_loops() {
     if (*held) loops.push_back(std::move((*held)->loop));
   }
   return loops;
+}
+
+Result<std::optional<std::string>> mark_of(std::uint32_t number) {
+  // One that has no file needs no opening, which may have to make a node for it first.
+  if (::access(backing_file_of(number).c_str(), F_OK) != 0 && is_gone(errno)) return std::nullopt;
+  auto fd = open_loop(number, O_RDONLY);
+  auto loop = fd ? look_at(number, fd->get()) : std::unexpected(fd.error());
+  if (!loop && is_gone(loop.error().sys_errno)) return std::nullopt;
+  if (!loop) return std::unexpected(loop.error());
+  return std::move(loop->mark);
+}
+
+Result<std::vector<std::string>> marks() {
+  auto all = numbers();
+  if (!all) return std::unexpected(all.error());
+  std::vector<std::string> found;
+  for (std::uint32_t number : *all) {
+    auto mark = mark_of(number);
+    if (!mark) return std::unexpected(mark.error());
+    if (*mark) found.push_back(**std::move(mark));
+  }
+  return found;
 }
 
 Result<HeldLoop> attach(const AttachSpec& spec, const Intend& intend) {

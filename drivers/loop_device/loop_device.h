@@ -50,6 +50,11 @@ struct LoopDevice {
 // Every loop of the host that has a file, by number.
 [[nodiscard]] Result<std::vector<LoopDevice>> list_loops();
 
+// The mark of loop `number`, ours or another's; nothing where it has no file (any more).
+[[nodiscard]] Result<std::optional<std::string>> mark_of(std::uint32_t number);
+// Those of every loop that has a file. Asks less of the kernel than list_loops() does.
+[[nodiscard]] Result<std::vector<std::string>> marks();
+
 // Keeps a loop: it is there, with this file, for as long as this is.
 struct HeldLoop {
   LoopDevice loop;

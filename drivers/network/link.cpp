@@ -112,18 +112,19 @@ Result<std::vector<Link>> all_links() {
   return links;
 }
 
+std::optional<OurLink> as_ours(StoreId store, Link link) {
+  const auto mark = parse_alias(link.alias);
+  if (mark && mark->store == store) return OurLink{std::move(link), *mark, true};
+  if (link.alias.empty() && looks_derived(link.name)) return OurLink{std::move(link), {store, {}}, false};
+  return std::nullopt;
+}
+
 Result<std::vector<OurLink>> our_links(StoreId store) {
   auto links = all_links();
   if (!links) return std::unexpected(links.error());
   std::vector<OurLink> ours;
   for (Link& link : *links) {
-    const auto mark = parse_alias(link.alias);
-    if (mark && mark->store == store) {
-      ours.push_back({std::move(link), *mark, true});
-    } else if (link.alias.empty() && looks_derived(link.name)) {
-      const Mark none{store, {}};
-      ours.push_back({std::move(link), none, false});
-    }
+    if (auto our = as_ours(store, std::move(link))) ours.push_back(*std::move(our));
   }
   return ours;
 }

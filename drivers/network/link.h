@@ -44,6 +44,8 @@ struct OurLink {
   Mark mark;
   bool proven = false;
 };
+// `link`, if it is one of them: with `store`'s mark, or without any and called like one.
+[[nodiscard]] std::optional<OurLink> as_ours(StoreId store, Link link);
 // Those with `store`'s mark, and those that nobody has marked yet, by index.
 [[nodiscard]] Result<std::vector<OurLink>> our_links(StoreId store);
 

@@ -7,15 +7,14 @@
 #include <memory>
 
 #include "drivers/network/dns_answer.h"
-#include "drivers/uv/loop.h"
+#include "drivers/uv/connections.h"
 #include "events/result.h"
 
 namespace banger::network {
 
 struct ResolverLimits {
   std::size_t datagrams_per_turn = 64;  // then others have their turn, too
-  std::size_t connections = 32;         // one more than that is closed at once
-  std::uint64_t deadline_ms = 5'000;    // from a connection's beginning to its end
+  uv::ConnectionLimits tcp = {.connections = 32};
 };
 
 class Resolver {

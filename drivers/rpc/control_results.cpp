@@ -59,6 +59,7 @@ void write(schema::DaemonInfo::Builder out, const DaemonInfo& info) {
   out.setAccelerator(info.accelerator);
   out.setDisk(info.disk);
   out.setNetwork(info.network);
+  out.setObserver(info.observer);
   out.setLowWater(info.low_water);
   out.setConfigFile(info.config_file);
   out.setFirstSequence(info.first);

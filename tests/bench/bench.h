@@ -42,6 +42,8 @@ struct Options {
 [[nodiscard]] Status big_log(const Options& options, Report& report);
 // `bangerctl vm ls` from start to end with a daemon running; rival: `true`.
 [[nodiscard]] Status cli_start(const Options& options, Report& report);
+// A look at 10 to 10,000 VMs and the plan that follows, by the observer `native`; rival: `tools`. Takes root.
+[[nodiscard]] Status observe_host(const Options& options, Report& report);
 // `bangerctl vm run` until the guest's first output; rival: QEMU by hand, same image, same argv.
 [[nodiscard]] Status vm_run(const Options& options, Report& report);
 

@@ -15,7 +15,7 @@ using Benchmark = Status (*)(const Options&, Report&);
 const std::vector<std::pair<std::string, Benchmark>> kBenchmarks = {
     {"log_append", log_append}, {"replay", replay},   {"rpc", rpc},
     {"follow", follow},         {"past", past},       {"big_log", big_log},
-    {"cli_start", cli_start},   {"vm_run", vm_run}};
+    {"observe", observe_host},  {"cli_start", cli_start},   {"vm_run", vm_run}};
 
 }  // namespace
 

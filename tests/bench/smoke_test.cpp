@@ -57,6 +57,11 @@ TEST_CASE("so does that of followers, one of whom reads nothing") {
                               "follow_100_lag_p99_ms", "follow_100_daemon_mib"});
 }
 
+TEST_CASE("so does that of the two observers, which both see every VM of a made-up host") {
+  CHECK(figures_of({"observe"}) ==
+        std::set<std::string>{"observe_10_ms", "observe_20_ms", "observe_growth_us_a_vm"});
+}
+
 TEST_CASE("a benchmark that nobody knows is refused") {
   const test::TempDir dir;
   host::ChildSpec spec;

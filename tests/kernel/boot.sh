@@ -17,7 +17,7 @@ passed=42  # QEMU ends with twice that and one: no number that QEMU would end wi
 seconds=300  # half a minute on an idle machine
 
 die() { printf '%s\n' "$*" >&2; exit 1; }
-for need in qemu-system-x86_64 busybox bash dmsetup losetup ldd; do
+for need in qemu-system-x86_64 busybox bash dmsetup losetup pgrep ldd; do
   command -v "$need" >/dev/null || die "this test needs the program $need: run scripts/install-deps"
 done
 [ -r "$kernel_dir/vmlinuz" ] || die "there is no guest kernel in $kernel_dir: run scripts/install-deps"
@@ -43,7 +43,7 @@ as() {
 }
 as "$(command -v bash)" /bin/sh  # busybox's shell prefers its own applets to what is in PATH
 as "$(command -v busybox)" /bin/busybox
-for name in dmsetup losetup; do as "$(command -v $name)" /sbin/$name; done
+for name in dmsetup losetup pgrep; do as "$(command -v $name)" /sbin/$name; done
 for name in modprobe insmod; do ln -s /bin/busybox "$tree/sbin/$name"; done
 for name in mount umount cat ls grep ifconfig dmesg tail; do ln -s /bin/busybox "$tree/bin/$name"; done
 as "$tool" /test/tool

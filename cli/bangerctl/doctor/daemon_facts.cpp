@@ -75,6 +75,7 @@ bool gather_daemon(Session& session, Facts& facts) {
                     .accelerator = text_of(info.getAccelerator()),
                     .disk = text_of(info.getDisk()),
                     .network = text_of(info.getNetwork()),
+                    .observer = text_of(info.getObserver()),
                     .low_water = info.getLowWater()};
   facts.data_dir = text_of(info.getDataDir());
   facts.log = LogFact{.head = info.getHeadSequence(), .epoch = info.getEpoch()};

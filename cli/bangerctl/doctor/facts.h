@@ -41,6 +41,7 @@ struct DaemonFact {
   std::string accelerator;
   std::string disk;  // what new VMs' disks are, with why
   std::string network;  // of bridged VMs, or why there can be none
+  std::string observer;  // how it looks at the host, with what it misses for that
   bool low_water = false;
   std::string reconcile_error;
   std::int64_t last_observation_ns = 0;
@@ -71,6 +72,7 @@ struct Facts {
   std::string kvm_verdict;  // of the last trial boot, in words; empty: none was made
   bool kvm_usable = false;  // by that verdict
   std::string disk_choice;      // of the configuration
+  std::string observer;         // likewise, as bangerd describes it
   bool device_mapper = false;   // this kernel has it loaded
   bool root = false;
   std::string vmm_program;

@@ -130,6 +130,14 @@ Finding bridged_vms(const Facts& facts) {
   return pass("network", network.starts_with("none") ? "bridged VMs: " + network + "; " + mend : "bridged VMs: " + network);
 }
 
+// A look that lacks one of its programs leaves a part of the host unknown, for ever.
+Finding observer(const Facts& facts) {
+  const std::string& how = facts.daemon ? facts.daemon->observer : facts.observer;
+  if (!how.contains("not to be found")) return pass("observer", how.empty() ? "native" : how);
+  return warn("observer", how + ": what they would tell stays unknown",
+              "sudo apt install procps dmsetup mount iproute2, or observer = \"native\" in the configuration");
+}
+
 void programs(const Facts& facts, Findings& out) {
   const auto one = [&](const std::string& name, const std::string& path, const std::string& mend) {
     out.push_back(path.empty() ? fail("programs", name + " is not to be found", mend)
@@ -273,6 +281,7 @@ std::vector<Finding> diagnose(const Facts& facts) {
   out.push_back(kvm(facts));
   out.push_back(vm_disks(facts));
   out.push_back(bridged_vms(facts));
+  out.push_back(observer(facts));
   programs(facts, out);
   out.push_back(systemd(facts));
   out.push_back(log(facts));

@@ -166,6 +166,7 @@ void gather_settings(const DaemonStart& start, Facts& facts) {
   facts.config_file = settings["config"];
   facts.data_dir = settings["data_dir"];
   facts.disk_choice = settings["disk"];
+  facts.observer = settings["observer"];
   facts.vmm_program = settings["vmm.program"];
   facts.disk.low_water_bytes =
       std::strtoull(settings["log.low_water_mib"].c_str(), nullptr, 10) << 20;

@@ -1,6 +1,7 @@
 #include "cli/bangerd/config.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "tests/catch.h"
 
@@ -23,4 +24,23 @@ TEST_CASE("the kind of new VMs' disks is one of three words") {
     CHECK(refused.error().message.starts_with("banger.toml:1: disk must be \"auto\", \"qcow2\" or \"dm_snapshot\""));
   }
   CHECK(std::ranges::count(config_keys(), "disk", &ConfigKey::name) == 1);
+}
+
+TEST_CASE("the observer is one of two words, and what it lacks is told") {
+  Config config;
+  CHECK(config.observer == ObserverChoice::kNative);
+  REQUIRE(parse_config("observer = \"tools\"", "banger.toml", config));
+  CHECK(config.observer == ObserverChoice::kTools);
+  REQUIRE(parse_config("observer = \"native\"", "banger.toml", config));
+  CHECK(config.observer == ObserverChoice::kNative);
+  const auto refused = parse_config("observer = \"eyes\"", "banger.toml", config);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.starts_with("banger.toml:1: observer must be \"native\" or \"tools\""));
+  CHECK(describe(ObserverChoice::kNative) == "native");
+  CHECK(describe(ObserverChoice::kTools) == "tools");  // scripts/install-deps brings them all
+  const std::string before = std::getenv("PATH");
+  ::setenv("PATH", "/nowhere", 1);
+  const std::string lacking = describe(ObserverChoice::kTools);
+  ::setenv("PATH", before.c_str(), 1);
+  CHECK(lacking.starts_with("tools (not to be found: pgrep"));  // the others are where administrators' programs are
 }

@@ -42,7 +42,7 @@ std::string hear(const Fd& fd) {
 }
 
 // The server on a loop of its own thread, while `talk` is a blocking client.
-void serve(http::TextLimits limits, const std::string& body, const std::function<void(std::uint16_t)>& talk) {
+void serve(uv::ConnectionLimits limits, const std::string& body, const std::function<void(std::uint16_t)>& talk) {
   uv::Loop loop;
   auto server = http::TextServer::listen(loop, "127.0.0.1:0", "/metrics", [&] { return body; }, limits);
   REQUIRE(server);

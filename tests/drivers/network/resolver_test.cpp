@@ -152,7 +152,7 @@ TEST_CASE("a TCP client that misbehaves is dropped, and others are served") {
 
 TEST_CASE("a TCP client that says nothing is closed at its deadline") {
   Bytes heard{1};
-  serve({.deadline_ms = 20}, [&](uv::Loop&, Resolver&, std::uint16_t port) {
+  serve({.tcp = {.deadline_ms = 20}}, [&](uv::Loop&, Resolver&, std::uint16_t port) {
     Bytes rest;
     heard = hear_framed(dial(SOCK_STREAM, port), rest);
   });
@@ -162,7 +162,7 @@ TEST_CASE("a TCP client that says nothing is closed at its deadline") {
 TEST_CASE("beyond its connections the resolver closes those that come") {
   Bytes to_the_third{1};
   Answer to_the_first;
-  serve({.connections = 2}, [&](uv::Loop&, Resolver&, std::uint16_t port) {
+  serve({.tcp = {.connections = 2}}, [&](uv::Loop&, Resolver&, std::uint16_t port) {
     Bytes rest;
     const Fd one = dial(SOCK_STREAM, port), two = dial(SOCK_STREAM, port), three = dial(SOCK_STREAM, port);
     to_the_third = hear_framed(three, rest);

@@ -57,7 +57,7 @@ struct Host {
         << start << " 20 21 22\n";
   }
 
-  Observation look() const { return observe_native(layout, kBoot, where); }
+  Observation look() const { return observe_native({.layout = layout, .boot = kBoot, .where = where}).seen; }
   std::size_t sightings() const {
     Observation seen = look();
     REQUIRE(seen.processes_known);
@@ -251,7 +251,10 @@ TEST_CASE("a real process is seen until it ends, zombie or not, and grep never")
   fs::create_directories(vm_paths(layout, kVm).dir);
   auto boot = boot_id();
   REQUIRE(boot);
-  Where where{.vmm_programs = {"banger-stub-vmm"}};
+  const Where where{.vmm_programs = {"banger-stub-vmm"}};
+  const auto look = [&](const Where& there) {
+    return observe_native({.layout = layout, .boot = *boot, .where = there}).seen;
+  };
   std::string socket = vm_paths(layout, kVm).api_socket;
   Child vmm(STUB_VMM, {"qemu-system-x86_64", "-name", vmm_name({kVm, 2}), "-qmp",
                        "unix:" + socket + ",server=on,wait=off"});
@@ -261,20 +264,20 @@ TEST_CASE("a real process is seen until it ends, zombie or not, and grep never")
 
   // posix_spawn returns when exec has let go of our memory, a moment before argv is there: a VMM that answers has it.
   for (int looks = 0; !answers(socket) && looks < 2000; ++looks) ::poll(nullptr, 0, 5);
-  Observation seen = observe_native(layout, *boot, where);
+  Observation seen = look(where);
   REQUIRE(seen.processes_known);
   REQUIRE(seen.vmms.size() == 1);
   REQUIRE(seen.vmms[kVm].size() == 1);
   CHECK(seen.vmms[kVm][0].process == identity_of(vmm.pid(), *boot).value());
   CHECK(seen.vmms[kVm][0].incarnation == 2);
-  CHECK(observe_native(layout, *boot, {.vmm_programs = {STUB_VMM}}).vmms == seen.vmms);
-  CHECK(observe_native(layout, *boot).vmms.empty());
+  CHECK(look({.vmm_programs = {STUB_VMM}}).vmms == seen.vmms);
+  CHECK(look({}).vmms.empty());
 
   vmm.kill(SIGKILL);
   vmm.await_end();
-  CHECK(observe_native(layout, *boot, where).vmms.empty());
+  CHECK(look(where).vmms.empty());
   vmm.wait();
-  CHECK(observe_native(layout, *boot, where).vmms.empty());
+  CHECK(look(where).vmms.empty());
   CHECK_FALSE(answers(socket));
 }
 

@@ -244,3 +244,18 @@ TEST_CASE("what disks are made of is told; only what was asked for and cannot be
   CHECK(closed("dm_snapshot", true, false).mend.contains("modprobe"));
   CHECK(closed("dm_snapshot", false, true).mend.contains("as root"));
 }
+
+TEST_CASE("an observer that lacks a program is a warning with the packages to install") {
+  CHECK(wrong(with([](Facts& f) { f.daemon->observer = "tools"; })).empty());
+  const Finding lacking = only(with([](Facts& f) { f.daemon->observer = "tools (not to be found: dmsetup, ip)"; }));
+  CHECK(lacking.level == Level::kWarn);
+  CHECK(lacking.check == "observer");
+  CHECK(lacking.message == "tools (not to be found: dmsetup, ip): what they would tell stays unknown");
+  CHECK(lacking.mend.find("dmsetup") != std::string::npos);
+  // Without a daemon what bangerd says of its configuration holds.
+  std::vector<Finding> all = wrong(with([](Facts& f) {
+    f.daemon.reset();
+    f.observer = "tools (not to be found: ip)";
+  }));
+  CHECK(std::ranges::count(all, "observer", &Finding::check) == 1);
+}
