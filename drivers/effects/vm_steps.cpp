@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <ctime>
@@ -53,6 +54,13 @@ std::vector<PortForward> forwards_of(const VmRuntime& vm) {
   std::vector<PortForward> forwards = vm.settings.ports;
   if (vm.ssh_port != 0) forwards.push_back({"127.0.0.1", vm.ssh_port, 22, Protocol::kTcp, true});
   return forwards;
+}
+
+// For one that nothing watches: were it our child, it would stay a zombie for as long as we live.
+Status end_unwatched(const ProcessIdentity& process) {
+  BANGER_TRY(kill_process(process));
+  (void)::waitpid(process.pid, nullptr, WNOHANG);  // ECHILD: an earlier daemon's, which somebody else reaps
+  return {};
 }
 
 // Locally administered, and of this VM for ever.
@@ -123,7 +131,7 @@ std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths
   if (!noted) {
     host::JoinedErrors errors;
     errors.add(noted);
-    errors.add(kill_process(vmm.sighting.process));  // its disk cannot be let go before it has ended
+    errors.add(end_unwatched(vmm.sighting.process));  // its disk cannot be let go before it has ended
     return failed(StartStage::kVmm, errors.status().error().message);
   }
   return vmm;
@@ -215,6 +223,11 @@ Status kill_process(const ProcessIdentity& process) {
   pollfd ended{.fd = hold->pidfd(), .events = POLLIN, .revents = 0};
   if (::poll(&ended, 1, kKillWaitMs) == 1) return {};
   return fail("a VMM does not end, although it was killed");
+}
+
+Status abandon_vmm(const StepTools& tools, VmId vm, const ProcessIdentity& process) {
+  BANGER_TRY(end_unwatched(process));
+  return release_disk(tools, vm);
 }
 
 Status release_disk(const StepTools& tools, VmId vm) {

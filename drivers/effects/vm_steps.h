@@ -51,6 +51,9 @@ struct StepTools {
 // Ends one process for good: SIGKILL by pidfd, and waits until it is gone, at most a few seconds.
 [[nodiscard]] Status kill_process(const ProcessIdentity& process);
 
+// For a VMM of a start that cannot go on because nothing can watch it: ended, reaped where it is our child, its disk let go.
+[[nodiscard]] Status abandon_vmm(const StepTools& tools, VmId vm, const ProcessIdentity& process);
+
 // The kernel holds nothing of the VM's disk any more; its files stay. For a VM without a VMM. EBUSY where somebody has
 // the disk open: it is tried again when the host is looked at the next time.
 [[nodiscard]] Status release_disk(const StepTools& tools, VmId vm);
