@@ -25,6 +25,7 @@ Answer<int> plan(Context& context) {
     table.add({text_of(line.getSubject()), text_of(line.getDesired()), text_of(line.getObserved()),
                text_of(line.getAction()), text_of(line.getUnderWay())});
   }
+  if (answer->getLeftOut() != 0) note(std::to_string(answer->getLeftOut()) + " lines more did not fit");
   return context.json() ? printed(dump(array) + "\n") : printed(table);
 }
 
@@ -77,8 +78,9 @@ void add_reconcile_verbs(const Verbs& verbs) {
   CLI::App* noun =
       add_verb(verbs.app, "reconcile", "What the log wants against what the host shows");
   noun->require_subcommand(1);
-  CLI::App* verb = add_verb(*noun, "plan", "What would be done now");
+  CLI::App* verb = add_verb(*noun, "plan", "What is desired, what was observed, and what is to be done, for each VM and image");
   add_output_option(verb, verbs.context);
+  verb->add_flag("--dry-run", "Only tell: the default, and all that it does; the daemon acts by itself");
   on_chosen(verbs, verb, plan);
   verb = add_verb(*noun, "status", "How the reconciler is doing");
   add_output_option(verb, verbs.context);

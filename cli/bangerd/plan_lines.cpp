@@ -16,24 +16,28 @@ std::string desired_of(const VmRuntime& vm) {
   return {};
 }
 
-std::string observed_of(const VmRuntime& vm, const Observation& observation) {
-  if (!observation.processes_known || observation.disturbed.contains(vm.id)) return "unknown";
-  auto seen = observation.vmms.find(vm.id);
-  if (seen == observation.vmms.end()) {
-    return observation.vm_directories.contains(vm.id) ? "no VMM" : "nothing";
-  }
-  std::string text;
-  for (const VmmSighting& vmm : seen->second) {
-    if (!text.empty()) text += ", ";
-    text += "VMM of incarnation " + std::to_string(vmm.incarnation);
-  }
-  return text;
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
+}
+
+std::string observed_of(const VmRuntime& vm, const Observation& observation) {
+  if (!observation.processes_known || observation.disturbed.contains(vm.id)) return "unknown";
+  std::vector<std::string> things;
+  if (auto seen = observation.vmms.find(vm.id); seen != observation.vmms.end()) {
+    for (const VmmSighting& vmm : seen->second) {
+      things.push_back("VMM of incarnation " + std::to_string(vmm.incarnation));
+    }
+  }
+  const bool vmm = !things.empty();
+  if (auto disk = observation.disks.find(vm.id); disk != observation.disks.end()) {
+    things.emplace_back(disk->second.device ? "its disk" : "loops of its disk");
+  }
+  if (observation.taps.contains(vm.id)) things.emplace_back("its tap");
+  if (things.empty() && !observation.vm_directories.contains(vm.id)) return "nothing";
+  if (!vmm) things.insert(things.begin(), "no VMM");
+  return joined(things);
 }
 
 std::string action_of(const Effect& effect) {

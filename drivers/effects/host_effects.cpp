@@ -101,8 +101,11 @@ void HostEffects::spawned(const TaskPtr& task, const VmRuntime& vm, std::expecte
   bool watched = live_.contains(vm.id) && live_.at(vm.id)->sighting().process == process;
   if (!watched) {
     if (auto watching = watch(vm.id, std::move(*result)); !watching) {
-      (void)kill_process(process);
-      return fail_start(StartStage::kVmm, watching.error().message);
+      return off_loop(
+          quick_, task, [tools = tools_, id = vm.id, process] { return abandon_vmm(tools, id, process); },
+          [fail_start, why = watching.error().message](const Status& ended) {
+            fail_start(StartStage::kVmm, ended ? why : why + "; " + ended.error().message);
+          });
     }
   }
   task->gives_up = true;  // from here on it only waits; a VMM that is not wanted any more is stopped by its successor

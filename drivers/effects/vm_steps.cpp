@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <ctime>
@@ -53,6 +54,13 @@ std::vector<PortForward> forwards_of(const VmRuntime& vm) {
   std::vector<PortForward> forwards = vm.settings.ports;
   if (vm.ssh_port != 0) forwards.push_back({"127.0.0.1", vm.ssh_port, 22, Protocol::kTcp, true});
   return forwards;
+}
+
+// For one that nothing watches: were it our child, it would stay a zombie for as long as we live.
+Status end_unwatched(const ProcessIdentity& process) {
+  BANGER_TRY(kill_process(process));
+  (void)::waitpid(process.pid, nullptr, WNOHANG);  // ECHILD: an earlier daemon's, which somebody else reaps
+  return {};
 }
 
 // Locally administered, and of this VM for ever.
@@ -130,7 +138,7 @@ std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths
   if (!noted) {
     host::JoinedErrors errors;
     errors.add(noted);
-    errors.add(kill_process(vmm.sighting.process));  // its disk cannot be let go before it has ended
+    errors.add(end_unwatched(vmm.sighting.process));  // its disk cannot be let go before it has ended
     return failed(StartStage::kVmm, errors.status().error().message);
   }
   return vmm;
@@ -237,6 +245,11 @@ Status kill_process(const ProcessIdentity& process) {
 bool may_hold_handles(const StepTools& tools, VmId vm) {
   const auto handles = tools.handles.find(vm);
   return tools.disks.hold_kernel_devices() || (handles && !handles->tap_device.empty());
+}
+
+Status abandon_vmm(const StepTools& tools, VmId vm, const ProcessIdentity& process) {
+  BANGER_TRY(end_unwatched(process));
+  return release_handles(tools, vm);
 }
 
 Status release_handles(const StepTools& tools, VmId vm) {

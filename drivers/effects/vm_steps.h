@@ -56,6 +56,9 @@ struct StepTools {
 // Whether a VM that is down may have left something with the kernel on such a host.
 [[nodiscard]] bool may_hold_handles(const StepTools& tools, VmId vm);
 
+// For a VMM of a start that cannot go on because nothing can watch it: ended, reaped where it is our child, its handles let go.
+[[nodiscard]] Status abandon_vmm(const StepTools& tools, VmId vm, const ProcessIdentity& process);
+
 // The kernel holds neither tap nor disk of the VM any more; its files stay. For a VM without a VMM. EBUSY where somebody
 // has the disk open: it is tried again when the host is looked at the next time.
 [[nodiscard]] Status release_handles(const StepTools& tools, VmId vm);

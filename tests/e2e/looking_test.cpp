@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "drivers/uv/fd.h"
@@ -69,6 +70,35 @@ std::string fetch(std::uint16_t port) {
 }
 
 }  // namespace
+
+TEST_CASE("reconcile plan tells what is desired, observed and to be done of each VM, and does nothing about it") {
+  Sandbox banger("tick_ms = 3600000\n[vmm]\nprogram = \"" BANGER_STUB_VMM "\"\naccel = \"tcg\"\n");
+  banger.make_stub_image();
+  for (const char* vm : {"web", "db"}) {
+    REQUIRE(banger.ctl({"vm", "create", "--name", vm, "--image", "base", "--memory", "64M", "--no-start"}).code == 0);
+  }
+  REQUIRE(banger.ctl({"vm", "start", "web"}).code == 0);
+  // What is desired is the log's; what was observed is the last look's, which another daemon begins with.
+  REQUIRE(banger.ctl({"daemon", "stop"}).code == 0);
+  REQUIRE(eventually([&] { return banger.daemon() == 0; }));
+  const auto looks = [&] { return banger.json({"reconcile", "status"}).at("observations").get<int>(); };
+  REQUIRE(eventually([&] { return looks() > 0; }));
+  const int before = looks();
+  const json plan = banger.json({"reconcile", "plan"});
+  std::map<std::string, json> lines;
+  for (const json& each : plan) lines[each.at("subject")] = each;
+  CHECK(lines.at("vm web").at("desired") == "incarnation 1 up");
+  CHECK(lines.at("vm web").at("observed") == "VMM of incarnation 1");
+  CHECK(lines.at("vm web").at("action") == "");
+  CHECK(lines.at("vm db").at("desired") == "down");
+  CHECK(lines.at("vm db").at("observed") == "nothing");
+  CHECK(lines.at("vm db").at("action") == "");
+  CHECK(lines.at("image base").at("observed") == "there");
+  CHECK(banger.json({"reconcile", "plan", "--dry-run"}) == plan);
+  CHECK(looks() == before);
+  REQUIRE(banger.ctl({"vm", "rm", "-f", "web", "db"}).code == 0);
+  CHECK(banger.leave() == "");
+}
 
 TEST_CASE("doctor examines a daemon that runs, and one that does not, and starts none") {
   Sandbox banger(kConfig);

@@ -27,8 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kBin = BANGER_BIN_DIR;
-
 std::string slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -79,6 +77,12 @@ Ran run(const std::vector<std::string>& argv, const std::vector<std::string>& en
   return ran;
 }
 
+std::string new_directory() {
+  std::string made = "/tmp/banger-e2e-XXXXXX";
+  REQUIRE(::mkdtemp(made.data()) != nullptr);
+  return made;
+}
+
 }  // namespace
 
 bool eventually(const std::function<bool()>& holds) {
@@ -90,39 +94,41 @@ bool eventually(const std::function<bool()>& holds) {
   return true;
 }
 
-Sandbox::Sandbox(const std::string& config) {
-  std::string made = "/tmp/banger-e2e-XXXXXX";
-  REQUIRE(::mkdtemp(made.data()) != nullptr);
-  dir_ = made;
-  std::ofstream(dir_ + "/banger.toml") << config;
+Sandbox::Sandbox(const std::string& config) : Sandbox(config, {new_directory(), BANGER_BIN_DIR, {}}) {}
+
+Sandbox::Sandbox(const std::string& config, Place place) : place_(std::move(place)) {
+  fs::create_directories(dir());
+  std::ofstream(dir() + "/banger.toml") << config;
 }
 
 Sandbox::~Sandbox() {
   if (!left_) (void)leave();
 }
 
-std::vector<std::string> environment_of(const Sandbox& sandbox) {
-  return {"BANGER_SOCKET=" + sandbox.dir() + "/run/bangerd.sock", "BANGER_DATA_DIR=" + sandbox.data()};
+std::vector<std::string> Sandbox::environment() const {
+  std::vector<std::string> variables{"BANGER_SOCKET=" + dir() + "/run/bangerd.sock", "BANGER_DATA_DIR=" + data()};
+  variables.insert(variables.end(), place_.environment.begin(), place_.environment.end());
+  return variables;
 }
 
-std::vector<std::string> words_of(const Sandbox& sandbox, const std::vector<std::string>& words) {
-  std::vector<std::string> argv{kBin + "/bangerctl", "--config", sandbox.dir() + "/banger.toml"};
+std::vector<std::string> Sandbox::words_of(const std::vector<std::string>& words) const {
+  std::vector<std::string> argv{place_.bin + "/bangerctl", "--config", dir() + "/banger.toml"};
   argv.insert(argv.end(), words.begin(), words.end());
   return argv;
 }
 
 Ran Sandbox::ctl(const std::vector<std::string>& words, const std::string& input) const {
-  return run(words_of(*this, words), environment_of(*this), input);
+  return run(words_of(words), environment(), input);
 }
 
 Ran Sandbox::shell(const std::string& line) const {
-  return run({"/bin/sh", "-c", "PATH=" + kBin + ":$PATH; cd '" + dir_ + "'; exec 2>&1; " + line}, environment_of(*this), "");
+  return run({"/bin/sh", "-c", "PATH=" + place_.bin + ":$PATH; cd '" + dir() + "'; exec 2>&1; " + line}, environment(), "");
 }
 
 pid_t Sandbox::begin(const std::vector<std::string>& words, const std::string& log) const {
   int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  pid_t child = launch(words_of(*this, words), environment_of(*this), null, out, out);
+  pid_t child = launch(words_of(words), environment(), null, out, out);
   ::close(null);
   ::close(out);
   return child;
@@ -168,7 +174,7 @@ std::map<pid_t, std::string> Sandbox::processes() const {
     std::string name = entry.path().filename();
     if (!std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) continue;
     std::string argv = slurp(entry.path() / "cmdline");
-    if (argv.find(dir_) == std::string::npos) continue;
+    if (argv.find(dir()) == std::string::npos) continue;
     found[std::stoi(name)] = fs::path(argv.substr(0, argv.find('\0'))).filename();
   }
   return found;
@@ -183,7 +189,7 @@ std::vector<pid_t> Sandbox::processes_of(const std::string& program) const {
 }
 
 void Sandbox::make_stub_image(const std::string& name) const {
-  std::string source = dir_ + "/image";
+  std::string source = dir() + "/image";
   REQUIRE(test::write_stub_image(source));
   Ran imported = ctl({"image", "import", name, source});
   INFO(imported.err);
@@ -205,7 +211,7 @@ std::string Sandbox::leave() {
     complaints += vm.path().string() + " is left\n";
   }
   if (!complaints.empty()) complaints += slurp(data() + "/bangerd.log");
-  fs::remove_all(dir_, error);
+  fs::remove_all(dir(), error);
   return complaints;
 }
 

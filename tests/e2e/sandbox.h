@@ -19,10 +19,18 @@ struct Ran {
   std::string err;
 };
 
+// Where a sandbox lies that outlives its test (a guest that reboots), or whose programs lie elsewhere.
+struct Place {
+  std::string dir;                       // made where it is not there; leave() removes it
+  std::string bin;                       // bangerctl and bangerd
+  std::vector<std::string> environment;  // for these, "NAME=VALUE"
+};
+
 class Sandbox {
  public:
   // `config` is put into its banger.toml.
   explicit Sandbox(const std::string& config);
+  Sandbox(const std::string& config, Place place);
   ~Sandbox();
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
@@ -37,8 +45,8 @@ class Sandbox {
   // What `-o json` printed, parsed. Fails the test where the command failed.
   [[nodiscard]] nlohmann::json json(std::vector<std::string> words) const;
 
-  [[nodiscard]] const std::string& dir() const { return dir_; }
-  [[nodiscard]] std::string data() const { return dir_ + "/data"; }
+  [[nodiscard]] const std::string& dir() const { return place_.dir; }
+  [[nodiscard]] std::string data() const { return place_.dir + "/data"; }
   // The daemon's pid by its lock, 0 where none holds it.
   [[nodiscard]] pid_t daemon() const;
   // SIGKILL, and waits until it is gone.
@@ -53,7 +61,10 @@ class Sandbox {
   [[nodiscard]] std::string leave();
 
  private:
-  std::string dir_;
+  [[nodiscard]] std::vector<std::string> words_of(const std::vector<std::string>& words) const;
+  [[nodiscard]] std::vector<std::string> environment() const;
+
+  Place place_;
   bool left_ = false;
 };
 

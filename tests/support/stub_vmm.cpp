@@ -2,10 +2,11 @@
 // QEMU's argv and heeds what the outside can see of it: the QMP socket (one client at a time, as
 // with QEMU), the pidfile, the forwarded ports (the guest's port 22 greets like an ssh server), the
 // console. Everything else in argv is ignored. Never outlives --max-seconds, so that a leaked one
-// ends by itself.
+// ends by itself. As QEMU does, it holds its disks and its tap open for as long as it runs, and does not come up without them.
 //
 //   --api-sock PATH | -qmp unix:PATH,...    --id NAME | -name NAME    -pidfile PATH
-//   -netdev user,...,hostfwd=tcp:ADDR:PORT-:GUEST    -chardev file,...,path=PATH
+//   -netdev user,...,hostfwd=tcp:ADDR:PORT-:GUEST    -netdev tap,...,ifname=NAME
+//   -chardev file,...,path=PATH    -drive ...,file=PATH[,readonly=on]
 //   --start-delay-ms N      before anything of it can be seen but the process
 //   --ignore-powerdown      a guest that does not obey the power button
 //   --max-seconds N         600
@@ -14,8 +15,11 @@
 // the argv.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -43,10 +47,17 @@ struct Forward {
   bool ssh = false;
 };
 
+struct Drive {
+  std::string path;
+  bool read_only = false;
+};
+
 struct Options {
   std::string api_socket;
   std::string pidfile;
   std::string console;
+  std::vector<Drive> drives;
+  std::string tap;
   std::vector<Forward> forwards;
   unsigned start_delay_ms = 0;
   unsigned max_seconds = 600;
@@ -85,6 +96,15 @@ void add_forward(const std::string& part, std::vector<Forward>& forwards) {
                       part.substr(guest + 2) == "22"});
 }
 
+Drive read_drive(const std::vector<std::string>& parts) {
+  Drive drive;
+  for (const std::string& part : parts) {
+    if (part.starts_with("file=")) drive.path = part.substr(5);
+    if (part == "readonly=on") drive.read_only = true;
+  }
+  return drive;
+}
+
 Options parse(const std::vector<std::string>& argv) {
   Options options;
   for (std::size_t i = 0; i < argv.size(); ++i) {
@@ -97,8 +117,10 @@ Options parse(const std::vector<std::string>& argv) {
     if (flag == "-pidfile") options.pidfile = value;
     if (flag == "--start-delay-ms") options.start_delay_ms = std::stoul(value);
     if (flag == "--max-seconds") options.max_seconds = std::stoul(value);
+    if (flag == "-drive") options.drives.push_back(read_drive(parts_of(value)));
     for (const std::string& part : parts_of(value)) {
       if (flag == "-netdev") add_forward(part, options.forwards);
+      if (flag == "-netdev" && part.starts_with("ifname=")) options.tap = part.substr(7);
       if (flag == "-chardev" && part.starts_with("path=")) options.console = part.substr(5);
     }
   }
@@ -133,6 +155,22 @@ int listen_tcp(const Forward& forward) {
   return fd;
 }
 
+// The descriptor is what keeps the disk, or the tap, busy: it is never closed.
+void hold_drive(const Drive& drive) {
+  if (::open(drive.path.c_str(), (drive.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC) < 0) give_up(drive.path);
+}
+
+// A tap that is there and nobody's (persistent), as banger makes it; IFF_VNET_HDR as QEMU asks for it.
+void hold_tap(const std::string& name) {
+  const int fd = ::open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+  ifreq request{};
+  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  if (name.size() >= sizeof request.ifr_name) errno = ENAMETOOLONG;
+  if (fd < 0 || name.size() >= sizeof request.ifr_name) give_up(name);
+  std::memcpy(request.ifr_name, name.c_str(), name.size());
+  if (::ioctl(fd, TUNSETIFF, &request) != 0) give_up(name);
+}
+
 class Stub {
  public:
   explicit Stub(Options options) : options_(std::move(options)) {}
@@ -156,6 +194,8 @@ class Stub {
 
  private:
   void come_up() {
+    for (const Drive& drive : options_.drives) hold_drive(drive);
+    if (!options_.tap.empty()) hold_tap(options_.tap);
     for (const Forward& forward : options_.forwards) forwards_.push_back(listen_tcp(forward));
     if (!options_.pidfile.empty()) {
       FILE* file = std::fopen(options_.pidfile.c_str(), "we");
