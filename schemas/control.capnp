@@ -122,7 +122,8 @@ struct DaemonInfo {
   lowWater @9 :Bool;      # the disk is nearly full: only deletes are taken
   configFile @10 :Text;   # empty where there is none
   firstSequence @11 :UInt64;  # the oldest event that is kept
-  disk @12 :Text;         # what new VMs' disks are, "qcow2" or "dm_snapshot", with why
+  disk @12 :Text;         # what new VMs' disks are, "qcow2", "dm_snapshot" or "raw", with why
+  vmm @13 :Text;          # what new starts get, "qemu" or "firecracker", with why
 }
 
 struct Intent {

@@ -23,6 +23,7 @@ Json info_json(schema::DaemonInfo::Reader info) {
   json["head_sequence"] = info.getHeadSequence();
   json["epoch"] = info.getEpoch();
   json["accelerator"] = text_of(info.getAccelerator());
+  json["vmm"] = text_of(info.getVmm());
   json["disk"] = text_of(info.getDisk());
   json["low_water"] = info.getLowWater();
   json["config_file"] = text_of(info.getConfigFile());
@@ -41,6 +42,7 @@ std::string info_text(schema::DaemonInfo::Reader info) {
        {"Head of the log", std::to_string(info.getHeadSequence())},
        {"Epoch", std::to_string(info.getEpoch())},
        {"Accelerator", text_of(info.getAccelerator())},
+       {"VMM", text_of(info.getVmm())},
        {"VMs' disks", text_of(info.getDisk())},
        {"Disk", info.getLowWater() ? "nearly full: only deletes are taken" : "enough room"}});
 }

@@ -89,10 +89,17 @@ Result<std::vector<LogEpochBegan>> later_epochs(const log::EventLog& log) {
 effects::HostConfig host_config(const Config& config, const Layout& layout, BootId boot) {
   effects::HostConfig host{.layout = layout,
                            .boot = boot,
+                           .vmm = config.vmm,
                            .vmm_program = config.vmm_program,
+                           .firecracker_program = config.firecracker_program,
+                           .jailer = config.jailer,
+                           .first_jail_uid = static_cast<std::uint32_t>(config.first_jail_uid),
+                           .jail_uids = static_cast<std::uint32_t>(config.jail_uids),
                            .accel = config.accel,
                            .console_bytes = config.console_bytes};
-  host.where.vmm_programs.push_back(config.vmm_program);
+  for (const std::string& program : {config.vmm_program, config.firecracker_program}) {
+    host.where.vmm_programs.push_back(program);
+  }
   return host;
 }
 
@@ -128,6 +135,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
 
   const effects::HostConfig host = host_config(config, layout, options->boot);
   effects::Accelerator accelerator(config.accel, layout.data_dir);
+  const effects::VmmDrivers vmms(host, accelerator);
   const disk::Disks disks(config.disk, (*log)->store_id(), disk::snapshots_usable());
   observe::HandleCache handles(layout);
   LoopTimers timers(loop);
@@ -137,7 +145,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto readers = std::make_unique<uv::WorkerPool>(loop, 2);
   std::unique_ptr<Runtime> runtime;
   auto effects = std::make_unique<effects::HostEffects>(
-      loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles, disks},
+      loop, *quick, *slow, effects::StepTools{host, vmms, *images, handles, disks},
       [&runtime](Ask outcome) { runtime->notice(std::move(outcome)); });
   NativeObserver observer(*eyes, host, disks, [&runtime, &effects](const Observation& observation) {
     if (effects && runtime) effects->saw(observation, runtime->fleet());
@@ -156,7 +164,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   };
   std::function<void()> stop_once = stop;
   const std::int64_t began_ns = clock.wall_ns();
-  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator, disks,
+  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator, vmms, disks,
                                                         *slow, *readers, began_ns, [&stop_once] { stop_once(); }});
   auto server = rpc::Server::listen(
       loop, config.socket, {.idle_ms = config.idle_ms},

@@ -21,6 +21,7 @@ struct ServiceParts {
   log::EventLog& log;
   effects::HostEffects& effects;
   effects::Accelerator& accelerator;
+  const effects::VmmDrivers& vmms;
   const disk::Disks& disks;
   uv::WorkerPool& slow;     // for verify
   uv::WorkerPool& readers;  // for questions about the past

@@ -115,7 +115,7 @@ void HostEffects::spawned(const TaskPtr& task, const VmRuntime& vm, std::expecte
 Status HostEffects::watch(VmId vm, Vmm vmm) {
   std::uint32_t incarnation = vmm.sighting.incarnation;
   auto live = LiveVmm::open(
-      loop_, tools_.config, vm, std::move(vmm),
+      loop_, quick_, tools_, vm, std::move(vmm),
       {.up =
            [this, vm] {
              for (const TaskPtr& task : tasks_) {
@@ -138,8 +138,9 @@ void HostEffects::vmm_ended(VmId vm, std::uint32_t incarnation, VmmEnd end) {
   }
   // Its disk goes before whoever ended it goes on; a death by itself is told at once, for a look at the host that comes
   // before could not say how it died. What else is done to its disk waits in any case.
-  if (!awaited || !tools_.disks.hold_kernel_devices()) told_end(vm, incarnation, end);
-  if (!tools_.disks.hold_kernel_devices()) return;
+  const bool leaves_things = tools_.disks.hold_kernel_devices() || tools_.vmms.leave_things();
+  if (!awaited || !leaves_things) told_end(vm, incarnation, end);
+  if (!leaves_things) return;
   letting_go_.try_emplace(vm);
   // Where it fails the VM is down all the same: what is left is found by a later look.
   auto let_go = [this, here = here_, vm, incarnation, end, awaited](Status) {

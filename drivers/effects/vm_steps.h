@@ -6,8 +6,8 @@
 #include <atomic>
 
 #include "drivers/disk/disks.h"
-#include "drivers/effects/accelerator.h"
 #include "drivers/effects/host_config.h"
+#include "drivers/effects/vmm_drivers.h"
 #include "drivers/image/image_store.h"
 #include "drivers/observe/handles_file.h"
 #include "drivers/observe/process.h"
@@ -28,11 +28,12 @@ struct Vmm {
   Fd pidfd;
   Fd console;  // the reading end of its console; none where it could not be opened
   bool adopted = false;
+  SetUp set_up;  // what it must be told yet
 };
 
 struct StepTools {
   const HostConfig& config;
-  Accelerator& accelerator;
+  const VmmDrivers& vmms;
   const image::ImageStore& images;
   observe::HandleCache& handles;
   const disk::Disks& disks;
@@ -51,8 +52,8 @@ struct StepTools {
 // Ends one process for good: SIGKILL by pidfd, and waits until it is gone, at most a few seconds.
 [[nodiscard]] Status kill_process(const ProcessIdentity& process);
 
-// The kernel holds nothing of the VM's disk any more; its files stay. For a VM without a VMM. EBUSY where somebody has
-// the disk open: it is tried again when the host is looked at the next time.
+// The kernel holds nothing of the VM's disk any more, and its jail is gone; the disk's files stay. For a VM without a VMM.
+// EBUSY where somebody has the disk open: it is tried again when the host is looked at the next time.
 [[nodiscard]] Status release_disk(const StepTools& tools, VmId vm);
 
 // The same for a VM that was seen to be down with something left. False: nothing was left any more.

@@ -1,7 +1,9 @@
 // The observer `native`: one look at the host by reading /proc and our own directories, no program
 // asked. A straight-line function for a worker thread; changes nothing. A process counts as a VM's
 // only on proof: a VMM's executable, run by us, with the VM's API socket as the very argument that
-// names it. Whatever merely mentions the path (an editor, a grep, the daemon itself) does not.
+// names it. Whatever merely mentions the path (an editor, a grep, the daemon itself) does not. A VMM in
+// a jail runs as another user and names its socket as it is called in there: its proof is that its
+// root directory is this VM's jail.
 #pragma once
 
 #include <string>

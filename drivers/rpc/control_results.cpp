@@ -58,6 +58,7 @@ void write(schema::DaemonInfo::Builder out, const DaemonInfo& info) {
   out.setEpoch(info.epoch);
   out.setAccelerator(info.accelerator);
   out.setDisk(info.disk);
+  out.setVmm(info.vmm);
   out.setLowWater(info.low_water);
   out.setConfigFile(info.config_file);
   out.setFirstSequence(info.first);

@@ -53,7 +53,7 @@ class Host {
     CHECK(kernel_holds() == "");
   }
 
-  [[nodiscard]] StepTools tools() { return {config_, accelerator_, *images_, handles_, disks_}; }
+  [[nodiscard]] StepTools tools() { return {config_, vmms_, *images_, handles_, disks_}; }
   [[nodiscard]] std::expected<Vmm, StartFailure> start() {
     auto started = start_vmm(tools(), vm, cancelled);
     if (started) pid_ = started->sighting.process.pid;
@@ -81,6 +81,7 @@ class Host {
   TempDir dir_;
   HostConfig config_;
   Accelerator accelerator_{AccelChoice::kTcg, dir_.path()};
+  VmmDrivers vmms_{config_, accelerator_};
   observe::HandleCache handles_{Layout{dir_.path()}};
   disk::Disks disks_;
   std::optional<image::ImageStore> images_;

@@ -74,6 +74,7 @@ bool gather_daemon(Session& session, Facts& facts) {
                     .process = info.getPid(),
                     .accelerator = text_of(info.getAccelerator()),
                     .disk = text_of(info.getDisk()),
+                    .vmm = text_of(info.getVmm()),
                     .low_water = info.getLowWater()};
   facts.data_dir = text_of(info.getDataDir());
   facts.log = LogFact{.head = info.getHeadSequence(), .epoch = info.getEpoch()};

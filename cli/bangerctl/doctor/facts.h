@@ -40,6 +40,7 @@ struct DaemonFact {
   std::int32_t process = 0;
   std::string accelerator;
   std::string disk;  // what new VMs' disks are, with why
+  std::string vmm;   // what new starts get, with why
   bool low_water = false;
   std::string reconcile_error;
   std::int64_t last_observation_ns = 0;
@@ -72,6 +73,11 @@ struct Facts {
   std::string disk_choice;      // of the configuration
   bool device_mapper = false;   // this kernel has it loaded
   bool root = false;
+  std::string vmm_choice;  // of the configuration, as is all that follows
+  std::string firecracker_program;
+  std::string firecracker_path;  // empty: not found
+  std::string jailer;            // empty: none is configured
+  bool jailer_there = false;
   std::string vmm_program;
   std::string vmm_path;       // empty: not found
   std::string qemu_img_path;  // likewise
