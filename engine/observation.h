@@ -11,10 +11,15 @@
 
 namespace banger {
 
-// A VMM process that is provably ours: its API socket, in its argv, lies in the directory of this VM.
+enum class VmmKind { kQemu, kFirecracker };
+
+// A VMM process that is provably ours: its API socket, in its argv, lies in the directory of this VM, or it runs in
+// this VM's jail.
 struct VmmSighting {
   ProcessIdentity process;
   std::uint32_t incarnation = 0;  // 0 where its argv does not tell
+  VmmKind kind = VmmKind::kQemu;
+  std::string jail;  // its chroot, as the host sees it; empty: it has none
 
   friend bool operator==(const VmmSighting&, const VmmSighting&) = default;
 };

@@ -18,13 +18,22 @@ VmPaths vm_paths(const Layout& layout, VmId vm) {
           .overlay = dir + "/system.qcow2",
           .cow = dir + "/system.cow",
           .rest = dir + "/system.rest",
+          .raw = dir + "/system.raw",
           .seed = dir + "/seed.tar",
           .console_pipe = dir + "/console.pipe",
           .console_log = dir + "/console.log",
+          .vmm_log_pipe = dir + "/vmm.pipe",
+          .vmm_log = dir + "/vmm.log",
+          .metrics_pipe = dir + "/metrics.pipe",
+          .metrics = dir + "/metrics.log",
           .pidfile = dir + "/vmm.pid",
           .handles = dir + "/handles.json",
           .client_key = dir + "/client_key",
           .host_key_public = dir + "/host_key.pub"};
+}
+
+std::string jail_root(const Layout& layout, std::string_view program, std::string_view name) {
+  return layout.jails_dir() + "/" + std::string(program) + "/" + std::string(name) + "/root";
 }
 
 std::string image_dir(const Layout& layout, ImageId image) {

@@ -23,6 +23,7 @@ Json info_json(schema::DaemonInfo::Reader info) {
   json["head_sequence"] = info.getHeadSequence();
   json["epoch"] = info.getEpoch();
   json["accelerator"] = text_of(info.getAccelerator());
+  json["vmm"] = text_of(info.getVmm());
   json["disk"] = text_of(info.getDisk());
   json["network"] = text_of(info.getNetwork());
   json["observer"] = text_of(info.getObserver());
@@ -43,6 +44,7 @@ std::string info_text(schema::DaemonInfo::Reader info) {
        {"Head of the log", std::to_string(info.getHeadSequence())},
        {"Epoch", std::to_string(info.getEpoch())},
        {"Accelerator", text_of(info.getAccelerator())},
+       {"VMM", text_of(info.getVmm())},
        {"VMs' disks", text_of(info.getDisk())},
        {"Bridged VMs", text_of(info.getNetwork())},
        {"Observer", text_of(info.getObserver())},

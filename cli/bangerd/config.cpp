@@ -8,6 +8,7 @@
 #include <functional>
 #include <sstream>
 
+#include "drivers/effects/vmm_drivers.h"
 #include "drivers/http/text_server.h"
 #include "drivers/network/names.h"
 #include "drivers/observe/tools/tool_observer.h"
@@ -74,15 +75,26 @@ std::optional<std::string> set_accel(const toml::node& node, Config& config) {
   return std::nullopt;
 }
 
+std::optional<std::string> set_vmm(const toml::node& node, Config& config) {
+  auto value = node.value_exact<std::string>();
+  for (auto choice : {effects::VmmChoice::kAuto, effects::VmmChoice::kQemu, effects::VmmChoice::kFirecracker}) {
+    if (value == effects::name_of(choice)) {
+      config.vmm = choice;
+      return std::nullopt;
+    }
+  }
+  return "\"auto\", \"qemu\" or \"firecracker\"";
+}
+
 std::optional<std::string> set_disk(const toml::node& node, Config& config) {
   auto value = node.value_exact<std::string>();
-  for (auto choice : {disk::DiskChoice::kAuto, disk::DiskChoice::kQcow2, disk::DiskChoice::kDmSnapshot}) {
+  for (auto choice : {disk::DiskChoice::kAuto, disk::DiskChoice::kQcow2, disk::DiskChoice::kDmSnapshot, disk::DiskChoice::kRaw}) {
     if (value == name_of(choice)) {
       config.disk = choice;
       return std::nullopt;
     }
   }
-  return "\"auto\", \"qcow2\" or \"dm_snapshot\"";
+  return "\"auto\", \"qcow2\", \"dm_snapshot\" or \"raw\"";
 }
 
 std::optional<std::string> set_observer(const toml::node& node, Config& config) {
@@ -170,7 +182,8 @@ const std::vector<Known>& known_keys() {
       {{"metrics_listen", "none", "The same on a loopback address and port, such as \"127.0.0.1:9477\", at /metrics."},
        set_metrics_listen},
       {{"disk", "\"auto\"",
-        "What new VMs' disks are: qcow2, dm_snapshot (device-mapper; takes root), or auto: dm_snapshot where this host can."},
+        "What new VMs' disks are: qcow2, dm_snapshot (device-mapper; takes root), raw (a copy of the image), or auto: "
+        "dm_snapshot where this host can, else qcow2, or raw for Firecracker."},
        set_disk},
       {{"sweep_leftovers", "false",
         "Whether processes, taps, disks and directories of VMs of this store that its log does not know are removed; "
@@ -194,7 +207,18 @@ const std::vector<Known>& known_keys() {
        number_of(&Config::idle_ms, 1'000, 24 * kHour)},
       {{"exec_grace_ms", "10000", "How long a command in a guest may be without the client that holds it."},
        number_of(&Config::exec_grace_ms, 100, kHour)},
-      {{"vmm.program", "\"qemu-system-x86_64\"", "The VMM, by name or path."}, text(&Config::vmm_program)},
+      {{"vmm.kind", "\"auto\"",
+        "qemu, firecracker, or auto: Firecracker where its program and a usable KVM are there and it can do what the VM "
+        "asks for, else QEMU."},
+       set_vmm},
+      {{"vmm.program", "\"qemu-system-x86_64\"", "QEMU, by name or path."}, text(&Config::vmm_program)},
+      {{"vmm.firecracker", "\"firecracker\"", "Firecracker, by name or path."}, text(&Config::firecracker_program)},
+      {{"vmm.jailer", "none", "Firecracker's jailer, an absolute path: each VM runs in a jail; takes root."},
+       path(&Config::jailer)},
+      {{"vmm.jailer_first_uid", "none", "The first of the users that VMs in jails run as; nobody else may be one."},
+       number_of(&Config::first_jail_uid, 1, std::int64_t{1} << 31)},
+      {{"vmm.jailer_uids", "none", "How many they are: a VM has one of its own."},
+       number_of(&Config::jail_uids, 1, 1 << 24)},
       {{"vmm.accel", "\"auto\"",
         "auto, kvm or tcg; auto makes a trial boot once per host boot, because a /dev/kvm that opens may still never "
         "boot a guest."},
@@ -274,6 +298,9 @@ Status parse_config(std::string_view text, const std::string& path, Config& conf
   }
   if (config.limits.first_port > config.limits.last_port) {
     return fail(path + ": limits.first_port is above limits.last_port");
+  }
+  if (!config.jailer.empty() && (config.first_jail_uid == 0 || config.jail_uids == 0)) {
+    return fail(path + ": vmm.jailer needs vmm.jailer_first_uid and vmm.jailer_uids");
   }
   return {};
 }

@@ -26,7 +26,12 @@ struct Config {
   std::string log_level = "info";
   std::string metrics_file;    // empty: none
   std::string metrics_listen;  // "127.0.0.1:9477"; empty: none
+  effects::VmmChoice vmm = effects::VmmChoice::kAuto;
   std::string vmm_program = "qemu-system-x86_64";
+  std::string firecracker_program = "firecracker";
+  std::string jailer;  // empty: Firecracker runs without it
+  std::uint64_t first_jail_uid = 0;
+  std::uint64_t jail_uids = 0;
   effects::AccelChoice accel = effects::AccelChoice::kAuto;
   disk::DiskChoice disk = disk::DiskChoice::kAuto;
   bool sweep_leftovers = false;

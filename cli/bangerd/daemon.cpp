@@ -91,11 +91,18 @@ Result<std::vector<LogEpochBegan>> later_epochs(const log::EventLog& log) {
 effects::HostConfig host_config(const Config& config, const Layout& layout, BootId boot) {
   effects::HostConfig host{.layout = layout,
                            .boot = boot,
+                           .vmm = config.vmm,
                            .vmm_program = config.vmm_program,
+                           .firecracker_program = config.firecracker_program,
+                           .jailer = config.jailer,
+                           .first_jail_uid = static_cast<std::uint32_t>(config.first_jail_uid),
+                           .jail_uids = static_cast<std::uint32_t>(config.jail_uids),
                            .accel = config.accel,
                            .console_bytes = config.console_bytes,
                            .resolver_port = static_cast<std::uint16_t>(config.resolver_port)};
-  host.where.vmm_programs.push_back(config.vmm_program);
+  for (const std::string& program : {config.vmm_program, config.firecracker_program}) {
+    host.where.vmm_programs.push_back(program);
+  }
   return host;
 }
 
@@ -139,6 +146,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
 
   const effects::HostConfig host = host_config(config, layout, options->boot);
   effects::Accelerator accelerator(config.accel, layout.data_dir);
+  const effects::VmmDrivers vmms(host, accelerator);
   const disk::Disks disks(config.disk, (*log)->store_id(), disk::snapshots_usable());
   const auto bridged = link_settings(config, (*log)->store_id());
   if (bridged) options->limits.subnet = bridged->subnet;
@@ -151,7 +159,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto readers = std::make_unique<uv::WorkerPool>(loop, 2);
   std::unique_ptr<Runtime> runtime;
   auto effects = std::make_unique<effects::HostEffects>(
-      loop, *quick, *slow, effects::StepTools{host, accelerator, *images, handles, disks, links},
+      loop, *quick, *slow, effects::StepTools{host, vmms, *images, handles, disks, links},
       [&runtime](Ask outcome) { runtime->notice(std::move(outcome)); });
   HostObserver observer(config.observer, loop, *eyes, look_spec(host, disks, links, (*log)->store_id()), links,
                         [&runtime, &effects](const Observation& observation) {
@@ -171,8 +179,8 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   };
   std::function<void()> stop_once = stop;
   const std::int64_t began_ns = clock.wall_ns();
-  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator, disks, describe(bridged),
-                                                        *slow, *readers, began_ns, [&stop_once] { stop_once(); }});
+  auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator, vmms,
+                                                        disks, describe(bridged), *slow, *readers, began_ns, [&stop_once] { stop_once(); }});
   auto server = rpc::Server::listen(
       loop, config.socket, {.idle_ms = config.idle_ms},
       rpc::make_controls(*service),

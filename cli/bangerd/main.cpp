@@ -51,11 +51,19 @@ void tell_starter(int fd, const std::string& line) {
 
 // "key = value" lines; `bangerctl doctor` reads them.
 int print_settings(const bangerd::Config& config) {
-  std::printf("config = %s\ndata_dir = %s\nsocket = %s\ndisk = %s\nobserver = %s\nvmm.program = %s\nlog.low_water_mib = %ju\n",
-              config.file.c_str(), config.data_dir.c_str(), config.socket.c_str(), disk::name_of(config.disk).data(),
-              bangerd::describe(config.observer).c_str(),
-              config.vmm_program.c_str(),
-              static_cast<std::uintmax_t>(config.low_water_mib));
+  const std::pair<const char*, std::string> settings[] = {
+      {"config", config.file},
+      {"data_dir", config.data_dir},
+      {"socket", config.socket},
+      {"disk", std::string(disk::name_of(config.disk))},
+      {"observer", bangerd::describe(config.observer)},
+      {"vmm.kind", std::string(effects::name_of(config.vmm))},
+      {"vmm.program", config.vmm_program},
+      {"vmm.firecracker", config.firecracker_program},
+      {"vmm.jailer", config.jailer},
+      {"log.low_water_mib", std::to_string(config.low_water_mib)},
+  };
+  for (const auto& [key, value] : settings) std::printf("%s = %s\n", key, value.c_str());
   return 0;
 }
 

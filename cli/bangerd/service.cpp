@@ -91,6 +91,7 @@ rpc::DaemonInfo Service::info() {
           .disk = parts_.disks.describe(),
           .network = parts_.network,
           .observer = describe(parts_.config.observer),
+          .vmm = parts_.vmms.describe(),
           .pid = ::getpid(),
           .started_at_ns = parts_.started_at_ns,
           .head = head.sequence,
@@ -191,10 +192,10 @@ rpc::VmDetails Service::details_of(const VmRuntime& vm) const {
     details.pid = live->sighting().process.pid;
     details.process_since_ns = began_ns(live->sighting().process.start_ticks);
   }
-  for (const std::string& file : {paths.overlay, paths.cow, paths.rest}) {  // of the kind that it has not there is none
+  for (const std::string& file : {paths.overlay, paths.cow, paths.rest, paths.raw}) {  // of the kind that it has not there is none
     struct stat info {};
     if (::stat(file.c_str(), &info) == 0) details.disk_used_bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
-    if (file == paths.cow && info.st_size != 0) details.overlay = paths.cow;
+    if ((file == paths.cow || file == paths.raw) && info.st_size != 0) details.overlay = file;
   }
   return details;
 }

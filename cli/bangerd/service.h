@@ -21,6 +21,7 @@ struct ServiceParts {
   log::EventLog& log;
   effects::HostEffects& effects;
   effects::Accelerator& accelerator;
+  const effects::VmmDrivers& vmms;
   const disk::Disks& disks;
   std::string network;  // of bridged VMs, or why there can be none
   uv::WorkerPool& slow;     // for verify

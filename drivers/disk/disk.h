@@ -1,5 +1,5 @@
-// Disk: what a VM's system disk is made of, over an image that stays as it is. Two kinds: an overlay in a qcow2 file, and
-// a snapshot of device-mapper. Straight-line and blocking, for worker threads; each call may be repeated after a
+// Disk: what a VM's system disk is made of, over an image that stays as it is. Three kinds: an overlay in a qcow2 file, a
+// snapshot of device-mapper, and a raw copy of the image. Straight-line and blocking, for worker threads; each call may be repeated after a
 // crash at any point. A disk keeps its kind for life: the guest's data is in its files (disks.h chooses).
 #pragma once
 
@@ -19,6 +19,8 @@ struct DiskSpec {
   std::string overlay;           // engine/paths.h: VmPaths
   std::string cow;               // likewise
   std::string rest;              // likewise
+  std::string raw;               // likewise
+  bool raw_only = false;         // its VMM reads nothing but raw disks
   std::uint64_t size_bytes = 0;  // at least; never smaller than the image, never shrunk
 };
 

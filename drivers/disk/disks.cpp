@@ -1,5 +1,7 @@
 #include "drivers/disk/disks.h"
 
+#include <iterator>
+
 #include "drivers/disk/dm_snapshot.h"
 #include "drivers/disk/qcow2.h"
 #include "drivers/disk/sparse_file.h"
@@ -42,6 +44,22 @@ class SnapshotDisk : public Disk {
   StoreId store_;
 };
 
+// A whole disk of its own, as cheap as the file system makes a copy: a VMM that reads neither qcow2 nor has
+// device-mapper below it has nothing else.
+class RawDisk : public Disk {
+ public:
+  [[nodiscard]] std::string_view name() const override { return name_of(DiskChoice::kRaw); }
+  [[nodiscard]] Result<VmmDisk> ensure(const DiskSpec& spec, VmHandles&, const NoteHandles&) const override {
+    BANGER_TRY(ensure_copy({.from = spec.image, .to = spec.raw}));
+    const std::uint64_t sectors = (spec.size_bytes + dm::kSectorBytes - 1) / dm::kSectorBytes;
+    if (auto grown = ensure_sparse(spec.raw, sectors * dm::kSectorBytes); !grown) {
+      return std::unexpected(grown.error());
+    }
+    return VmmDisk{spec.raw, "raw"};
+  }
+  [[nodiscard]] Status release(VmId, std::chrono::milliseconds) const override { return {}; }
+};
+
 }  // namespace
 
 std::string_view name_of(DiskChoice choice) {
@@ -49,6 +67,7 @@ std::string_view name_of(DiskChoice choice) {
     case DiskChoice::kAuto: return "auto";
     case DiskChoice::kQcow2: return "qcow2";
     case DiskChoice::kDmSnapshot: return "dm_snapshot";
+    case DiskChoice::kRaw: return "raw";
   }
   return {};
 }
@@ -60,18 +79,29 @@ Disks::Disks(DiskChoice choice, StoreId store, Status snapshots)
       store_(store),
       snapshots_(std::move(snapshots)),
       qcow2_(std::make_unique<Qcow2Disk>()),
-      snapshot_(std::make_unique<SnapshotDisk>(store)) {}
+      snapshot_(std::make_unique<SnapshotDisk>(store)),
+      raw_(std::make_unique<RawDisk>()) {}
 
 Result<const Disk*> Disks::of(const DiskSpec& spec) const {
-  auto overlay = file_bytes(spec.overlay);
-  if (!overlay) return std::unexpected(overlay.error());
-  if (*overlay) return qcow2_.get();
-  auto cow = file_bytes(spec.cow);
-  if (!cow) return std::unexpected(cow.error());
-  const bool files = !*cow && (choice_ == DiskChoice::kQcow2 || (choice_ == DiskChoice::kAuto && !snapshots_));
-  if (files) return qcow2_.get();
+  bool there[3] = {};
+  const std::string* files[] = {&spec.overlay, &spec.raw, &spec.cow};
+  for (std::size_t i = 0; i < std::size(files); ++i) {
+    auto found = file_bytes(*files[i]);
+    if (!found) return std::unexpected(found.error());
+    there[i] = found->has_value();
+  }
+  const auto [has_overlay, has_raw, has_cow] = there;
+  if (has_overlay && spec.raw_only) return fail("this VM's disk is a qcow2 file, and its VMM reads only raw disks");
+  if (has_overlay) return qcow2_.get();
+  if (has_raw) return raw_.get();
+  if (!has_cow && choice_ == DiskChoice::kRaw) return raw_.get();
+  if (!has_cow && choice_ == DiskChoice::kQcow2) {
+    if (spec.raw_only) return fail("disk = \"qcow2\" in the configuration, and this VMM reads only raw disks");
+    return qcow2_.get();
+  }
+  if (!has_cow && choice_ == DiskChoice::kAuto && !snapshots_) return spec.raw_only ? raw_.get() : qcow2_.get();
   if (snapshots_) return snapshot_.get();
-  return fail((*cow ? "this VM's disk is a snapshot of device-mapper, but " : "disk = \"dm_snapshot\", but ") +
+  return fail((has_cow ? "this VM's disk is a snapshot of device-mapper, but " : "disk = \"dm_snapshot\", but ") +
                   snapshots_.error().message,
               snapshots_.error().sys_errno);
 }
@@ -91,6 +121,7 @@ std::string Disks::describe() const {
   switch (choice_) {
     case DiskChoice::kAuto: return (snapshots_ ? "dm_snapshot (" : "qcow2 (") + why + ")";
     case DiskChoice::kQcow2: return "qcow2 (configured)";
+    case DiskChoice::kRaw: return "raw (configured)";
     case DiskChoice::kDmSnapshot: return snapshots_ ? "dm_snapshot (configured)" : "none (dm_snapshot is configured, but " + why + ")";
   }
   return {};

@@ -10,7 +10,7 @@
 
 namespace banger::disk {
 
-enum class DiskChoice { kAuto, kQcow2, kDmSnapshot };
+enum class DiskChoice { kAuto, kQcow2, kDmSnapshot, kRaw };
 [[nodiscard]] std::string_view name_of(DiskChoice choice);  // as in the configuration
 
 // Whether this host can have snapshots, or why not. Loads the driver where it is a module.
@@ -21,7 +21,7 @@ class Disks {
   // `snapshots`: what snapshots_usable() said.
   Disks(DiskChoice choice, StoreId store, Status snapshots);
 
-  // An Error where the VM's disk is of a kind that this host cannot have (now).
+  // An Error where the VM's disk is of a kind that this host cannot have (now), or that its VMM cannot read.
   [[nodiscard]] Result<const Disk*> of(const DiskSpec& spec) const;
   // Whatever kind it is of. Does nothing where the kernel can hold nothing.
   [[nodiscard]] Status release(VmId vm, std::chrono::milliseconds patience) const;
@@ -38,6 +38,7 @@ class Disks {
   Status snapshots_;
   std::unique_ptr<const Disk> qcow2_;
   std::unique_ptr<const Disk> snapshot_;
+  std::unique_ptr<const Disk> raw_;
 };
 
 }  // namespace banger::disk

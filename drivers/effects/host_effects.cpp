@@ -121,7 +121,7 @@ void HostEffects::spawned(const TaskPtr& task, const VmRuntime& vm, std::expecte
 Status HostEffects::watch(VmId vm, Vmm vmm) {
   std::uint32_t incarnation = vmm.sighting.incarnation;
   auto live = LiveVmm::open(
-      loop_, tools_.config, vm, std::move(vmm),
+      loop_, quick_, tools_, vm, std::move(vmm),
       {.up =
            [this, vm] {
              for (const TaskPtr& task : tasks_) {

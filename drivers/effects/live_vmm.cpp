@@ -6,7 +6,6 @@
 namespace banger::effects {
 namespace {
 
-constexpr std::uint64_t kConsolePauseMs = 100;
 constexpr std::size_t kTailBytes = 2048;
 
 // The last line that the VMM or guest wrote: usually why it ended. Control characters become blanks.
@@ -21,61 +20,53 @@ std::string last_line(std::string text) {
 
 }  // namespace
 
-Result<std::unique_ptr<LiveVmm>> LiveVmm::open(uv::Loop& loop, const HostConfig& config, VmId vm, Vmm vmm,
-                                               Callbacks callbacks) {
-  const VmPaths paths = vm_paths(config.layout, vm);
+Result<std::unique_ptr<LiveVmm>> LiveVmm::open(uv::Loop& loop, uv::WorkerPool& workers, const StepTools& tools,
+                                               VmId vm, Vmm vmm, Callbacks callbacks) {
+  const std::uint64_t log_bytes = tools.config.console_bytes / 2;
   std::unique_ptr<LiveVmm> live(
-      new LiveVmm(loop, paths, vmm.sighting, std::move(vmm.console), std::move(callbacks)));
-  if (live->console_) {
-    auto log = vmm::CappedLog::open(paths.console_log, config.console_bytes / 2);
-    if (!log) return std::unexpected(log.error());
-    live->log_.emplace(std::move(*log));
-    auto poll = uv::Poll::open(loop, live->console_.get(), [raw = live.get()](int) { raw->console_readable(); });
-    if (!poll) return std::unexpected(poll.error());
-    live->console_poll_.emplace(std::move(*poll));
-    live->console_poll_->set(uv::kReadable);
+      new LiveVmm(vm_paths(tools.config.layout, vm), vmm.sighting, std::move(callbacks)));
+  LiveVmm* raw = live.get();
+  if (vmm.console) {
+    auto console = PipeLog::open(loop, std::move(vmm.console), live->paths_.console_log, log_bytes);
+    if (!console) return std::unexpected(console.error());
+    live->console_ = *std::move(console);
   }
   auto watch = uv::ProcessWatch::open(
-      loop, std::move(vmm.pidfd), [raw = live.get()](std::optional<uv::ExitStatus> status) { raw->process_ended(status); });
+      loop, std::move(vmm.pidfd), [raw](std::optional<uv::ExitStatus> status) { raw->process_ended(status); });
   if (!watch) return std::unexpected(watch.error());
   live->watch_.emplace(std::move(*watch));
+  live->monitor_ = tools.vmms.of(vmm.sighting.kind)
+                       .watch({.loop = loop,
+                               .workers = workers,
+                               .paths = live->paths_,
+                               .vm = vm,
+                               .sighting = std::move(vmm.sighting),
+                               .set_up = std::move(vmm.set_up),
+                               .log_bytes = log_bytes,
+                               .up =
+                                   [raw] {
+                                     raw->up_ = true;
+                                     if (raw->callbacks_.up) raw->callbacks_.up();
+                                   },
+                               .failed = [raw](std::string why) { raw->could_not_be_set_up(std::move(why)); }});
   return live;
 }
-
-LiveVmm::LiveVmm(uv::Loop& loop, const VmPaths& paths, VmmSighting sighting, Fd console, Callbacks callbacks)
-    : paths_(paths),
-      sighting_(sighting),
-      callbacks_(std::move(callbacks)),
-      console_(std::move(console)),
-      console_pause_(loop,
-                     [this] {
-                       if (console_poll_) console_poll_->set(uv::kReadable);
-                     }),
-      monitor_(loop, paths.api_socket, [this] {
-        up_ = true;
-        if (callbacks_.up) callbacks_.up();
-      }) {}
 
 void LiveVmm::signal(int number) {
   if (watch_) (void)uv::send_signal(watch_->pidfd(), number);  // ESRCH: it has ended, and the watch will say so
 }
 
-void LiveVmm::console_readable() {
-  char buffer[16384];
-  // A bounded part each turn: a flooding guest slows its own console and nobody else.
-  for (int turn = 0; turn < 4; ++turn) {
-    ssize_t got = ::read(console_.get(), buffer, sizeof buffer);
-    if (got < 0) return;
-    if (got == 0) {
-      console_poll_->set(0);
-      return console_pause_.start_once(kConsolePauseMs);
-    }
-    (void)log_->append({buffer, static_cast<std::size_t>(got)});  // a full disk loses the console, not the VM
-  }
+// A VMM that knows half of what it is to do is of no use. How it ended, where it had ended by itself, says more.
+void LiveVmm::could_not_be_set_up(std::string why) {
+  set_up_failure_ = std::move(why);
+  signal(SIGKILL);
 }
 
 VmmEnd LiveVmm::describe(std::optional<uv::ExitStatus> status) {
-  auto words = monitor_.last_words();
+  if (!set_up_failure_.empty() && (!status || status->signal == SIGKILL)) {
+    return {std::nullopt, "the VMM could not be set up: " + set_up_failure_, DeathCause::kToldToEnd};
+  }
+  auto words = monitor_->last_words(status);
   if (words && words->by_guest && words->reason != "guest-panic") return {StoppedBy::kGuest, "the guest ended it"};
   if (words && words->reason == "guest-panic") return {std::nullopt, "the guest panicked", DeathCause::kGuestPanic};
   if (status && status->signal != 0) {
@@ -94,7 +85,7 @@ VmmEnd LiveVmm::describe(std::optional<uv::ExitStatus> status) {
 }
 
 void LiveVmm::process_ended(std::optional<uv::ExitStatus> status) {
-  if (console_poll_) console_readable();
+  if (console_) console_->read();
   VmmEnd end = describe(status);
   auto ended = std::move(callbacks_.ended);
   ended(std::move(end));  // may destroy this

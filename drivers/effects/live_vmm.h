@@ -1,4 +1,4 @@
-// LiveVmm: one running VMM under the daemon's eyes: its process, its QMP, its console. Made when a VMM was
+// LiveVmm: one running VMM under the daemon's eyes: its process, its API, its console. Made when a VMM was
 // spawned or adopted; lives on the loop until the process has ended. Destroying it only ends the watching.
 #pragma once
 
@@ -7,10 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "drivers/effects/qmp_monitor.h"
 #include "drivers/effects/vm_steps.h"
+#include "drivers/effects/vmm/pipe_log.h"
 #include "drivers/uv/process_watch.h"
-#include "drivers/vmm/console.h"
 #include "events/types.h"
 
 namespace banger::effects {
@@ -26,22 +25,25 @@ struct VmmEnd {
 class LiveVmm {
  public:
   struct Callbacks {
-    std::function<void()> up;             // it answers over QMP; at most once
+    std::function<void()> up;             // it answers, and its guest runs; at most once
     std::function<void(VmmEnd)> ended;    // its process is gone; once, and the last call
   };
 
-  [[nodiscard]] static Result<std::unique_ptr<LiveVmm>> open(uv::Loop& loop, const HostConfig& config, VmId vm,
-                                                             Vmm vmm, Callbacks callbacks);
+  // `workers`: for calls to the VMM that block. One that cannot be brought up is ended, and `ended` says why.
+  [[nodiscard]] static Result<std::unique_ptr<LiveVmm>> open(uv::Loop& loop, uv::WorkerPool& workers,
+                                                             const StepTools& tools, VmId vm, Vmm vmm,
+                                                             Callbacks callbacks);
 
   [[nodiscard]] const VmmSighting& sighting() const { return sighting_; }
   [[nodiscard]] bool is_up() const { return up_; }
-  void power_down() { monitor_.power_down(); }
+  void power_down() { monitor_->power_down(); }
   // Through the pidfd, so that it reaches this process or nobody.
   void signal(int number);
 
  private:
-  LiveVmm(uv::Loop& loop, const VmPaths& paths, VmmSighting sighting, Fd console, Callbacks callbacks);
-  void console_readable();
+  LiveVmm(VmPaths paths, VmmSighting sighting, Callbacks callbacks)
+      : paths_(std::move(paths)), sighting_(std::move(sighting)), callbacks_(std::move(callbacks)) {}
+  void could_not_be_set_up(std::string why);
   void process_ended(std::optional<uv::ExitStatus> status);
   [[nodiscard]] VmmEnd describe(std::optional<uv::ExitStatus> status);
 
@@ -49,11 +51,9 @@ class LiveVmm {
   VmmSighting sighting_;
   Callbacks callbacks_;
   bool up_ = false;
-  Fd console_;
-  std::optional<vmm::CappedLog> log_;
-  std::optional<uv::Poll> console_poll_;
-  uv::Timer console_pause_;  // while no VMM has the pipe open it would poll readable for ever
-  QmpMonitor monitor_;
+  std::string set_up_failure_;  // why it was ended by us; empty: it was not
+  std::unique_ptr<PipeLog> console_;
+  std::unique_ptr<VmmMonitor> monitor_;
   std::optional<uv::ProcessWatch> watch_;
 };
 

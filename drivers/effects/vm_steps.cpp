@@ -6,9 +6,9 @@
 #include <sys/wait.h>
 
 #include <csignal>
-#include <ctime>
 #include <filesystem>
 
+#include "drivers/effects/vmm/guest_facts.h"
 #include "drivers/guest/keys.h"
 #include "drivers/host/durable.h"
 #include "drivers/host/joined.h"
@@ -50,58 +50,11 @@ Status ensure_keys(const VmPaths& paths, const VmRuntime& vm) {
                                         .host_key_public = host->public_line});
 }
 
-std::vector<PortForward> forwards_of(const VmRuntime& vm) {
-  std::vector<PortForward> forwards = vm.settings.ports;
-  if (vm.ssh_port != 0) forwards.push_back({"127.0.0.1", vm.ssh_port, 22, Protocol::kTcp, true});
-  return forwards;
-}
-
 // For one that nothing watches: were it our child, it would stay a zombie for as long as we live.
 Status end_unwatched(const ProcessIdentity& process) {
   BANGER_TRY(kill_process(process));
   (void)::waitpid(process.pid, nullptr, WNOHANG);  // ECHILD: an earlier daemon's, which somebody else reaps
   return {};
-}
-
-// Locally administered, and of this VM for ever.
-std::string mac_of(VmId vm) {
-  char text[18];
-  std::snprintf(text, sizeof text, "52:54:00:%02x:%02x:%02x", static_cast<unsigned>(vm.value >> 16 & 0xff),
-                static_cast<unsigned>(vm.value >> 8 & 0xff), static_cast<unsigned>(vm.value & 0xff));
-  return text;
-}
-
-vmm::QemuSpec qemu_spec(const VmPaths& paths, const VmRuntime& vm, const image::ImageInfo& image,
-                        const disk::VmmDisk& disk, const Acceleration& acceleration, const GuestLinks& links) {
-  vmm::GuestBoot boot{.accel = acceleration.accel,
-                      .tsc_khz = acceleration.tsc_khz,
-                      .hostname = vm.name,
-                      .unix_seconds = ::time(nullptr),
-                      .extra = image.cmdline};
-  if (vm.settings.net == NetMode::kBridge) {
-    const Subnet& subnet = links.settings()->subnet;
-    boot.address = vm.guest_ip + "/" + std::to_string(subnet.prefix);
-    boot.gateway = subnet.gateway.text();
-    boot.dns = links.guest_dns();
-  }
-  return {.vm = vm.id,
-          .incarnation = vm.incarnation,
-          .accel = acceleration.accel,
-          .vcpus = vm.settings.vcpus,
-          .memory_bytes = vm.settings.memory_mib << 20,
-          .kernel = image.kernel,
-          .initrd = image.initrd,
-          .cmdline = vmm::guest_cmdline(boot),
-          .disk = disk.path,
-          .disk_format = disk.format,
-          .seed = paths.seed,
-          .network = vm.settings.net == NetMode::kUser,
-          .tap = vm.settings.net == NetMode::kBridge ? links.tap_of(vm.id) : "",
-          .mac = mac_of(vm.id),
-          .forwards = forwards_of(vm),
-          .api_socket = paths.api_socket,
-          .pidfile = paths.pidfile,
-          .console = paths.console_pipe};
 }
 
 // A busy port is an outcome of its own: it may lead to another allocation.
@@ -112,11 +65,11 @@ std::expected<void, StartFailure> check_ports(const VmRuntime& vm) {
   return std::unexpected(StartFailure{StartStage::kPorts, "a host port is busy", busy->front().host_port});
 }
 
-std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths& paths, const VmRuntime& vm,
-                                           const image::ImageInfo& image, const disk::VmmDisk& disk,
-                                           VmHandles handles) {
-  auto acceleration = tools.accelerator.decide(image.kernel);
-  if (!acceleration) return failed(StartStage::kVmm, acceleration.error().message);
+std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmmDriver& driver, const VmPaths& paths,
+                                           const VmRuntime& vm, const image::ImageInfo& image,
+                                           const disk::VmmDisk& disk, VmHandles handles) {
+  auto launch = driver.prepare({vm, paths, image, disk, handles, tools.links.address_of(vm)});
+  if (!launch) return failed(StartStage::kVmm, launch.error().message);
   auto console = vmm::open_console(paths.console_pipe);
   if (!console) return failed(StartStage::kVmm, console.error().message);
   Fd reader(*console);
@@ -125,13 +78,15 @@ std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths
   Fd writer(*complaints);
   // A socket that a killed VMM left behind would look like a VMM that answers nobody.
   ::unlink(paths.api_socket.c_str());
-  std::vector<std::string> argv = vmm::qemu_argv(qemu_spec(paths, vm, image, disk, *acceleration, tools.links));
-  argv[0] = tools.config.vmm_program;
-  auto spawned = uv::spawn({.argv = std::move(argv), .stdout_fd = writer.get(), .stderr_fd = writer.get()});
+  auto spawned = uv::spawn({.argv = std::move(launch->argv), .stdout_fd = writer.get(), .stderr_fd = writer.get()});
   if (!spawned) return failed(StartStage::kVmm, spawned.error().message);
-  Vmm vmm{.sighting = {{tools.config.boot, spawned->pid, spawned->start_time_ticks}, vm.incarnation},
+  Vmm vmm{.sighting = {{tools.config.boot, spawned->pid, spawned->start_time_ticks},
+                       vm.incarnation,
+                       driver.kind(),
+                       std::move(launch->jail)},
           .pidfd = std::move(spawned->pidfd),
-          .console = std::move(reader)};
+          .console = std::move(reader),
+          .set_up = std::move(launch->set_up)};
   // The scratch file before anything in memory: a crash from here on finds the process by it, or by its argv.
   handles.vmm = vmm.sighting.process;
   auto noted = tools.handles.put(vm.id, handles);
@@ -144,23 +99,35 @@ std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmPaths
   return vmm;
 }
 
-disk::DiskSpec disk_spec(const VmPaths& paths, const VmRuntime& vm, const image::ImageInfo& image) {
+disk::DiskSpec disk_spec(const VmPaths& paths, const VmRuntime& vm, const image::ImageInfo& image, bool raw_only) {
   return {.vm = vm.id,
           .image = image.rootfs,
           .overlay = paths.overlay,
           .cow = paths.cow,
           .rest = paths.rest,
+          .raw = paths.raw,
+          .raw_only = raw_only,
           .size_bytes = vm.settings.disk_mib << 20};
 }
 
-std::expected<disk::VmmDisk, StartFailure> ensure_disk(const StepTools& tools, const VmPaths& paths,
-                                                       const VmRuntime& vm, const image::ImageInfo& image,
+// Before anything is acquired: what no VMM here can do for this VM is a refusal.
+std::expected<const VmmDriver*, StartFailure> choose_vmm(const StepTools& tools, const VmPaths& paths,
+                                                         const VmRuntime& vm, const image::ImageInfo& image) {
+  auto chosen = tools.vmms.choose(vm, image, [&](bool raw_only) -> Status {
+    auto disk = tools.disks.of(disk_spec(paths, vm, image, raw_only));
+    if (!disk) return std::unexpected(disk.error());
+    return {};
+  });
+  if (!chosen) return failed(StartStage::kPreflight, chosen.error().message);
+  return *chosen;
+}
+
+std::expected<disk::VmmDisk, StartFailure> ensure_disk(const StepTools& tools, const disk::DiskSpec& spec,
                                                        VmHandles& handles) {
-  const disk::DiskSpec spec = disk_spec(paths, vm, image);
   auto disk = tools.disks.of(spec);
   if (!disk) return failed(StartStage::kDisk, disk.error().message);
   auto ready = (*disk)->ensure(spec, handles,
-                               [&](const VmHandles& intended) { return tools.handles.put(vm.id, intended); });
+                               [&](const VmHandles& intended) { return tools.handles.put(spec.vm, intended); });
   if (!ready) return failed(StartStage::kDisk, ready.error().message);
   return *std::move(ready);
 }
@@ -176,15 +143,15 @@ std::expected<void, StartFailure> ensure_tap(const StepTools& tools, const VmRun
 
 // From the disk on, what a start acquires is in the kernel's hands, and is let go again where it fails.
 std::expected<Vmm, StartFailure> acquire_and_spawn(const StepTools& tools, const VmPaths& paths, const VmRuntime& vm,
-                                                   const image::ImageInfo& image,
+                                                   const image::ImageInfo& image, const VmmDriver& driver,
                                                    const std::atomic<bool>& cancelled) {
   VmHandles handles{.vmm = {.boot = tools.config.boot}, .incarnation = vm.incarnation};
-  auto disk = ensure_disk(tools, paths, vm, image, handles);
+  auto disk = ensure_disk(tools, disk_spec(paths, vm, image, driver.raw_disks_only()), handles);
   if (!disk) return std::unexpected(disk.error());
   if (auto tap = ensure_tap(tools, vm, handles); !tap) return std::unexpected(tap.error());
   if (auto free = check_ports(vm); !free) return std::unexpected(free.error());
   if (cancelled) return failed(StartStage::kVmm, "the start was overtaken");
-  return spawn_vmm(tools, paths, vm, image, *disk, std::move(handles));
+  return spawn_vmm(tools, driver, paths, vm, image, *disk, std::move(handles));
 }
 
 }  // namespace
@@ -195,7 +162,7 @@ std::expected<Vmm, StartFailure> start_vmm(const StepTools& tools, const VmRunti
   auto seen = look_for(tools.config, vm.id);
   if (!seen) return failed(StartStage::kPreflight, seen.error().message);
   for (const VmmSighting& each : *seen) {
-    if (each.incarnation == vm.incarnation) {
+    if (each.incarnation == vm.incarnation && tools.vmms.of(each.kind).was_started(paths, vm.id, each)) {
       auto adopted = adopt_vmm(tools.config, vm.id, each);
       if (adopted) return std::move(*adopted);
       continue;  // it ended while we looked
@@ -206,9 +173,11 @@ std::expected<Vmm, StartFailure> start_vmm(const StepTools& tools, const VmRunti
   }
   auto image = tools.images.find(vm.image);
   if (!image) return failed(StartStage::kPreflight, image.error().message);
+  auto driver = choose_vmm(tools, paths, vm, *image);
+  if (!driver) return std::unexpected(driver.error());
   if (auto made = make_directory(paths.dir); !made) return failed(StartStage::kDirectory, made.error().message);
   if (auto keys = ensure_keys(paths, vm); !keys) return failed(StartStage::kKeys, keys.error().message);
-  auto started = acquire_and_spawn(tools, paths, vm, *image, cancelled);
+  auto started = acquire_and_spawn(tools, paths, vm, *image, **driver, cancelled);
   if (started) return started;
   StartFailure failure = std::move(started).error();
   if (auto released = release_handles(tools, vm.id); !released) failure.message += "; " + released.error().message;
@@ -218,7 +187,7 @@ std::expected<Vmm, StartFailure> start_vmm(const StepTools& tools, const VmRunti
 Result<Vmm> adopt_vmm(const HostConfig& config, VmId vm, const VmmSighting& sighting) {
   auto hold = observe::ProcessHold::open(sighting.process);
   if (!hold) return std::unexpected(hold.error());
-  Vmm vmm{.sighting = sighting, .pidfd = std::move(*hold).take(), .console = {}, .adopted = true};
+  Vmm vmm{.sighting = sighting, .pidfd = std::move(*hold).take(), .console = {}, .adopted = true, .set_up = {}};
   if (auto console = vmm::open_console(vm_paths(config.layout, vm).console_pipe)) vmm.console = Fd(*console);
   return vmm;
 }
@@ -244,7 +213,7 @@ Status kill_process(const ProcessIdentity& process) {
 
 bool may_hold_handles(const StepTools& tools, VmId vm) {
   const auto handles = tools.handles.find(vm);
-  return tools.disks.hold_kernel_devices() || (handles && !handles->tap_device.empty());
+  return tools.disks.hold_kernel_devices() || tools.vmms.leave_things() || (handles && !handles->tap_device.empty());
 }
 
 Status abandon_vmm(const StepTools& tools, VmId vm, const ProcessIdentity& process) {
@@ -254,6 +223,7 @@ Status abandon_vmm(const StepTools& tools, VmId vm, const ProcessIdentity& proce
 
 Status release_handles(const StepTools& tools, VmId vm) {
   host::JoinedErrors errors;
+  errors.add(tools.vmms.remove(vm));
   errors.add(tools.links.release(vm));
   if (tools.disks.hold_kernel_devices()) errors.add(tools.disks.release(vm, kReleasePatience));
   BANGER_TRY(errors.status());
@@ -284,6 +254,7 @@ Status remove_vm(const StepTools& tools, VmId vm) {
   host::JoinedErrors errors;
   errors.add(tools.links.release(vm));
   errors.add(tools.disks.release(vm, kReleasePatience));
+  errors.add(tools.vmms.remove(vm));
   errors.add(tools.handles.drop(vm));
   std::error_code error;
   std::filesystem::remove_all(paths.dir, error);

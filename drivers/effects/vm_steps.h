@@ -6,9 +6,9 @@
 #include <atomic>
 
 #include "drivers/disk/disks.h"
-#include "drivers/effects/accelerator.h"
 #include "drivers/effects/host_config.h"
 #include "drivers/effects/network/guest_links.h"
+#include "drivers/effects/vmm_drivers.h"
 #include "drivers/image/image_store.h"
 #include "drivers/observe/handles_file.h"
 #include "drivers/observe/process.h"
@@ -29,11 +29,12 @@ struct Vmm {
   Fd pidfd;
   Fd console;  // the reading end of its console; none where it could not be opened
   bool adopted = false;
+  SetUp set_up;  // what it must be told yet
 };
 
 struct StepTools {
   const HostConfig& config;
-  Accelerator& accelerator;
+  const VmmDrivers& vmms;
   const image::ImageStore& images;
   observe::HandleCache& handles;
   const disk::Disks& disks;
@@ -59,7 +60,7 @@ struct StepTools {
 // For a VMM of a start that cannot go on because nothing can watch it: ended, reaped where it is our child, its handles let go.
 [[nodiscard]] Status abandon_vmm(const StepTools& tools, VmId vm, const ProcessIdentity& process);
 
-// The kernel holds neither tap nor disk of the VM any more; its files stay. For a VM without a VMM. EBUSY where somebody
+// The kernel holds neither tap nor disk of the VM any more, and its jail is gone; the disk's files stay. For a VM without a VMM. EBUSY where somebody
 // has the disk open: it is tried again when the host is looked at the next time.
 [[nodiscard]] Status release_handles(const StepTools& tools, VmId vm);
 

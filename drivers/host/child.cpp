@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <sstream>
 
 #include "events/assert.h"
 
@@ -230,6 +232,20 @@ Result<std::string> run_child_checked(const ChildSpec& spec, const LineCallback&
   auto why = last_line(result->err.empty() ? result->out : result->err);
   return fail(spec.argv[0] + " failed (exit code " + std::to_string(result->exit_code) + ")" +
               (why.empty() ? "" : ": " + why));
+}
+
+Result<std::string> find_program(const std::string& name) {
+  const auto runs = [](const std::string& path) { return ::access(path.c_str(), X_OK) == 0; };
+  if (name.contains('/')) {
+    if (runs(name)) return name;
+    return fail_errno(name, errno);
+  }
+  const char* path = std::getenv("PATH");
+  std::istringstream places(path ? path : "");
+  for (std::string place; std::getline(places, place, ':');) {
+    if (runs(place + "/" + name)) return place + "/" + name;
+  }
+  return fail("there is no program " + name + " in PATH", ENOENT);
 }
 
 }  // namespace banger::host

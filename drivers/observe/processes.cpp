@@ -62,6 +62,8 @@ std::string socket_path(std::string_view argument) {
 struct Claim {
   VmId vm;  // none: no API socket of this layout is named
   std::uint32_t incarnation = 0;
+  VmmKind kind = VmmKind::kQemu;
+  bool jailed = false;  // the socket is the one of any jail: whose it is, only the jail itself proves
 };
 
 Claim read_argv(const Layout& layout, std::string_view argv) {
@@ -73,21 +75,31 @@ Claim read_argv(const Layout& layout, std::string_view argv) {
     argv.remove_prefix(std::min(argv.size(), argument.size() + 1));
     if (!claim.vm && (flag == "-qmp" || flag == "--api-sock")) {
       claim.vm = vm_of_api_socket(layout, socket_path(argument));
+      claim.kind = flag == "-qmp" ? VmmKind::kQemu : VmmKind::kFirecracker;
+      claim.jailed = claim.kind == VmmKind::kFirecracker && argument == kJailApiSocket;
     }
     if (!name && (flag == "-name" || flag == "--id")) name = parse_vmm_name(argument);
     flag = argument;
   }
+  if (claim.jailed && name) claim.vm = name->vm;
   if (name && name->vm == claim.vm) claim.incarnation = name->incarnation;
   return claim;
 }
 
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 bool is_vmm(std::string_view executable, const std::vector<std::string>& programs) {
-  constexpr std::string_view kDeleted = " (deleted)";  // replaced by an upgrade while it runs
-  if (executable.ends_with(kDeleted)) executable.remove_suffix(kDeleted.size());
-  std::string_view base = executable.substr(executable.rfind('/') + 1);
   return std::ranges::any_of(programs, [&](std::string_view program) {
-    return program == (program.contains('/') ? executable : base);
+    return program == (program.contains('/') ? executable : base_name(executable));
   });
+}
+
+// Whether the process has that directory for its root: only root can have put it there, and only into a jail of
+// ours. By the inode: what the kernel says of the path is as seen from inside.
+bool has_root(int process, const std::string& jail) {
+  struct stat inside {}, outside {};
+  return ::fstatat(process, "root", &inside, 0) == 0 && ::stat(jail.c_str(), &outside) == 0 &&
+         inside.st_dev == outside.st_dev && inside.st_ino == outside.st_ino;
 }
 
 // The effective uid, from "Uid:\treal\teffective\t...". The owner of /proc/PID itself is root's for
@@ -104,28 +116,42 @@ std::optional<uid_t> effective_uid(std::string_view status) {
 
 // The proof for a process whose argv claims to be a VM's. `process` is its directory in /proc,
 // opened before the argv was read: it never comes to mean another process, even when the pid does.
-Found prove(int process, std::int32_t pid, const Claim& claim, BootId boot, const Where& where) {
+Found prove(int process, std::int32_t pid, const Claim& claim, const Layout& layout, BootId boot,
+            const Where& where) {
   Found found{.verdict = Verdict::kCannotTell, .vm = claim.vm};
+  std::string jail;
   auto read_error = [&](int error) {
     Verdict verdict = verdict_of(error);
     found.verdict = verdict == Verdict::kNotOurs ? Verdict::kCannotTell : verdict;
     return found;
   };
-  auto status = read_at(process, "status", kMaxStatusBytes);
-  if (!status) return read_error(status.error().sys_errno);
-  auto uid = effective_uid(*status);
-  if (!uid) return found;
-  if (*uid != ::geteuid()) return {};
+  if (!claim.jailed) {
+    auto status = read_at(process, "status", kMaxStatusBytes);
+    if (!status) return read_error(status.error().sys_errno);
+    auto uid = effective_uid(*status);
+    if (!uid) return found;
+    if (*uid != ::geteuid()) return {};
+  }
   char link[PATH_MAX];
   ssize_t length = ::readlinkat(process, "exe", link, sizeof link);
+  // What claims to be in a jail may be anybody's: of one that cannot be looked into nothing follows for the VM.
+  if (length < 0 && claim.jailed) return {};
   if (length < 0) return read_error(errno);
-  if (!is_vmm({link, static_cast<std::size_t>(length)}, where.vmm_programs)) return {};
+  constexpr std::string_view kDeleted = " (deleted)";  // replaced by an upgrade while it runs
+  std::string_view executable(link, static_cast<std::size_t>(length));
+  if (executable.ends_with(kDeleted)) executable.remove_suffix(kDeleted.size());
+  if (claim.jailed) {
+    jail = jail_root(layout, base_name(executable), vmm_name({claim.vm, claim.incarnation}));
+    if (!has_root(process, jail)) return {};
+  } else if (!is_vmm(executable, where.vmm_programs)) {
+    return {};
+  }
   auto text = read_at(process, "stat", kMaxStatBytes);
   if (!text) return read_error(text.error().sys_errno);
   auto stat = parse_stat(*text);
   if (!stat) return found;
   found.verdict = stat->ended() ? Verdict::kGone : Verdict::kOurs;
-  found.sighting = {{boot, pid, stat->start_ticks}, claim.incarnation};
+  found.sighting = {{boot, pid, stat->start_ticks}, claim.incarnation, claim.kind, std::move(jail)};
   return found;
 }
 
@@ -138,7 +164,7 @@ Found look_at(int proc, const char* name, std::int32_t pid, const Layout& layout
   if (!argv) return {.verdict = verdict_of(argv.error().sys_errno)};
   Claim claim = read_argv(layout, *argv);
   if (!claim.vm) return {};
-  return prove(process.get(), pid, claim, boot, where);
+  return prove(process.get(), pid, claim, layout, boot, where);
 }
 
 // A look at one process after the other, in the /proc that is ours.

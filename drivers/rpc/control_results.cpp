@@ -60,6 +60,7 @@ void write(schema::DaemonInfo::Builder out, const DaemonInfo& info) {
   out.setDisk(info.disk);
   out.setNetwork(info.network);
   out.setObserver(info.observer);
+  out.setVmm(info.vmm);
   out.setLowWater(info.low_water);
   out.setConfigFile(info.config_file);
   out.setFirstSequence(info.first);

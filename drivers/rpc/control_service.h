@@ -32,7 +32,7 @@ struct Caller {
 };
 
 struct DaemonInfo {
-  std::string version, store_id, data_dir, socket, accelerator, config_file, disk, network, observer;
+  std::string version, store_id, data_dir, socket, accelerator, config_file, disk, network, observer, vmm;
   std::int32_t pid = 0;
   std::int64_t started_at_ns = 0;
   Sequence head = 0;

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "drivers/disk/qcow2.h"
-#include "drivers/effects/accelerator.h"
+#include "drivers/effects/vmm/accelerator.h"
 #include "drivers/guest/banner_probe.h"
 #include "drivers/guest/keys.h"
 #include "drivers/guest/ssh_client.h"

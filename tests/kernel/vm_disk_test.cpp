@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr VmId kVm{0xa1};
+const ReleaseHandles kHeld{kVm, {{ResourceClass::kDmSnapshot, Condition::kUnwanted, "disk-x", CorrectiveAction::kRemoved, ""}}};
 constexpr ImageId kImage{0xb1};
 
 // All that a start needs, and proof that the kernel holds nothing when it is over.
@@ -53,7 +54,7 @@ class Host {
     CHECK(kernel_holds() == "");
   }
 
-  [[nodiscard]] StepTools tools() { return {config_, accelerator_, *images_, handles_, disks_, links_}; }
+  [[nodiscard]] StepTools tools() { return {config_, vmms_, *images_, handles_, disks_, links_}; }
   [[nodiscard]] std::expected<Vmm, StartFailure> start() {
     auto started = start_vmm(tools(), vm, cancelled);
     if (started) pid_ = started->sighting.process.pid;
@@ -81,8 +82,10 @@ class Host {
   TempDir dir_;
   HostConfig config_;
   Accelerator accelerator_{AccelChoice::kTcg, dir_.path()};
+  VmmDrivers vmms_{config_, accelerator_};
   observe::HandleCache handles_{Layout{dir_.path()}};
   disk::Disks disks_;
+  GuestLinks links_{std::nullopt};
   std::optional<image::ImageStore> images_;
   pid_t pid_ = 0;
 };

@@ -8,11 +8,12 @@
 //   -netdev user,...,hostfwd=tcp:ADDR:PORT-:GUEST    -netdev tap,...,ifname=NAME
 //   -chardev file,...,path=PATH    -drive ...,file=PATH[,readonly=on]
 //   --start-delay-ms N      before anything of it can be seen but the process
+//   --die-at-start          ends with a complaint before anything of it can be seen
 //   --ignore-powerdown      a guest that does not obey the power button
 //   --max-seconds N         600
 //
 // The same options, blank-separated, are taken from BANGER_STUB_VMM, for callers that don't make
-// the argv.
+// the argv. SIGUSR1: the guest switches itself off.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -62,6 +63,7 @@ struct Options {
   unsigned start_delay_ms = 0;
   unsigned max_seconds = 600;
   bool ignore_powerdown = false;
+  bool die_at_start = false;
 };
 
 [[noreturn]] void give_up(const std::string& what) {
@@ -110,6 +112,7 @@ Options parse(const std::vector<std::string>& argv) {
   for (std::size_t i = 0; i < argv.size(); ++i) {
     const std::string& flag = argv[i];
     if (flag == "--ignore-powerdown") options.ignore_powerdown = true;
+    if (flag == "--die-at-start") options.die_at_start = true;
     if (i + 1 == argv.size()) break;
     const std::string& value = argv[i + 1];
     if (flag == "--api-sock") options.api_socket = value;
@@ -178,13 +181,17 @@ class Stub {
   int run() {
     sigset_t ends;
     sigemptyset(&ends);
-    for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ends, number);
+    for (int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&ends, number);
     sigprocmask(SIG_BLOCK, &ends, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     signals_ = ::signalfd(-1, &ends, SFD_CLOEXEC);
     ::alarm(options_.max_seconds);
     pollfd before{signals_, POLLIN, 0};
     if (::poll(&before, 1, static_cast<int>(options_.start_delay_ms)) == 1) return 0;
+    if (options_.die_at_start) {
+      std::fputs("banger-stub-vmm: the test wants it to die\n", stderr);
+      return 1;
+    }
     come_up();
     while (!done_) turn();
     ::unlink(options_.api_socket.c_str());
@@ -219,7 +226,7 @@ class Stub {
     for (int fd : forwards_) fds.push_back({fd, POLLIN, 0});
     for (int fd : visitors_) fds.push_back({fd, POLLIN, 0});
     if (::poll(fds.data(), fds.size(), -1) < 0) return;
-    if (fds[0].revents != 0) return shut_down(false, "host-signal");
+    if (fds[0].revents != 0) return heed_signal();
     if (fds[1].revents != 0) client_ < 0 ? welcome() : hear();
     std::size_t at = 2;
     for (std::size_t i = 0; i < forwards_.size(); ++i, ++at) {
@@ -228,6 +235,12 @@ class Stub {
     for (; at < fds.size(); ++at) {
       if (fds[at].revents != 0) hear_visitor(fds[at].fd);
     }
+  }
+
+  void heed_signal() {
+    signalfd_siginfo info{};
+    if (::read(signals_, &info, sizeof info) != sizeof info) give_up("read a signal");
+    info.ssi_signo == SIGUSR1 ? shut_down(true, "guest-shutdown") : shut_down(false, "host-signal");
   }
 
   void say(const Json& message) {

@@ -76,6 +76,7 @@ bool gather_daemon(Session& session, Facts& facts) {
                     .disk = text_of(info.getDisk()),
                     .network = text_of(info.getNetwork()),
                     .observer = text_of(info.getObserver()),
+                    .vmm = text_of(info.getVmm()),
                     .low_water = info.getLowWater()};
   facts.data_dir = text_of(info.getDataDir());
   facts.log = LogFact{.head = info.getHeadSequence(), .epoch = info.getEpoch()};

@@ -42,6 +42,7 @@ struct DaemonFact {
   std::string disk;  // what new VMs' disks are, with why
   std::string network;  // of bridged VMs, or why there can be none
   std::string observer;  // how it looks at the host, with what it misses for that
+  std::string vmm;   // what new starts get, with why
   bool low_water = false;
   std::string reconcile_error;
   std::int64_t last_observation_ns = 0;
@@ -75,6 +76,11 @@ struct Facts {
   std::string observer;         // likewise, as bangerd describes it
   bool device_mapper = false;   // this kernel has it loaded
   bool root = false;
+  std::string vmm_choice;  // of the configuration, as is all that follows
+  std::string firecracker_program;
+  std::string firecracker_path;  // empty: not found
+  std::string jailer;            // empty: none is configured
+  bool jailer_there = false;
   std::string vmm_program;
   std::string vmm_path;       // empty: not found
   std::string qemu_img_path;  // likewise

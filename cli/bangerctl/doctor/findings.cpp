@@ -118,6 +118,7 @@ Finding vm_disks(const Facts& facts) {
     return fail("disks", std::string("disk = \"dm_snapshot\", but ") +
                              (facts.root ? "this kernel has no device-mapper loaded" : "device-mapper takes root"), mend);
   }
+  if (facts.disk_choice == "raw") return pass("disks", "raw, as far as can be told without a daemon");
   if (facts.disk_choice == "qcow2" || !can) return pass("disks", "qcow2, as far as can be told without a daemon");
   return pass("disks", "dm_snapshot, as far as can be told without a daemon");
 }
@@ -136,6 +137,27 @@ Finding observer(const Facts& facts) {
   if (!how.contains("not to be found")) return pass("observer", how.empty() ? "native" : how);
   return warn("observer", how + ": what they would tell stays unknown",
               "sudo apt install procps dmsetup mount iproute2, or observer = \"native\" in the configuration");
+}
+
+// Which VMM new starts get. That it is QEMU is right wherever Firecracker was not asked for; what was asked for and
+// cannot be had is wrong.
+Finding vmm(const Facts& facts) {
+  const bool asked = facts.vmm_choice == "firecracker";
+  if (asked && facts.firecracker_path.empty()) {
+    return fail("vmm", "vmm.kind = \"firecracker\", but " + facts.firecracker_program + " is not to be found",
+                "install it, or vmm.firecracker in the configuration; vmm.kind = \"auto\" does without");
+  }
+  if (asked && facts.kvm != KvmDevice::kOpens) {
+    return fail("vmm", "vmm.kind = \"firecracker\", which needs /dev/kvm",
+                "make /dev/kvm usable, or vmm.kind = \"auto\" in the configuration");
+  }
+  if (facts.vmm_choice != "qemu" && !facts.jailer.empty() && (!facts.jailer_there || !facts.root)) {
+    return fail("vmm", "vmm.jailer: " + (facts.jailer_there ? "a jail takes root" : facts.jailer + " is not to be found"),
+                facts.jailer_there ? "run the daemon as root, or leave vmm.jailer out" : "install it, or leave vmm.jailer out");
+  }
+  if (facts.daemon) return pass("vmm", facts.daemon->vmm);
+  const bool maybe = asked || (facts.vmm_choice == "auto" && !facts.firecracker_path.empty());
+  return pass("vmm", std::string(maybe ? "firecracker" : "qemu") + ", as far as can be told without a daemon");
 }
 
 void programs(const Facts& facts, Findings& out) {
@@ -279,6 +301,7 @@ std::vector<Finding> diagnose(const Facts& facts) {
   directories(facts, out);
   out.push_back(disk(facts));
   out.push_back(kvm(facts));
+  out.push_back(vmm(facts));
   out.push_back(vm_disks(facts));
   out.push_back(bridged_vms(facts));
   out.push_back(observer(facts));

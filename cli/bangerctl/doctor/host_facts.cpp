@@ -148,6 +148,7 @@ void gather_settings(const DaemonStart& start, Facts& facts) {
   facts.socket = start.socket;
   facts.data_dir = start.data_dir;
   facts.vmm_program = "qemu-system-x86_64";
+  facts.firecracker_program = "firecracker";
   facts.disk.low_water_bytes = 256u << 20;
   const auto program = find_program("bangerd");
   if (!program) {
@@ -168,6 +169,9 @@ void gather_settings(const DaemonStart& start, Facts& facts) {
   facts.disk_choice = settings["disk"];
   facts.observer = settings["observer"];
   facts.vmm_program = settings["vmm.program"];
+  facts.vmm_choice = settings["vmm.kind"];
+  facts.firecracker_program = settings["vmm.firecracker"];
+  facts.jailer = settings["vmm.jailer"];
   facts.disk.low_water_bytes =
       std::strtoull(settings["log.low_water_mib"].c_str(), nullptr, 10) << 20;
 }
@@ -183,6 +187,8 @@ void gather_host(Facts& facts) {
   facts.device_mapper = has_device_mapper();
   facts.root = ::geteuid() == 0;
   facts.vmm_path = find_executable(facts.vmm_program);
+  facts.firecracker_path = find_executable(facts.firecracker_program);
+  facts.jailer_there = !facts.jailer.empty() && !find_executable(facts.jailer).empty();
   facts.qemu_img_path = find_executable("qemu-img");
   facts.guest_program = find_program("banger-guest").value_or("");
   facts.disk = look_at_disk(facts.data_dir, facts.disk.low_water_bytes);

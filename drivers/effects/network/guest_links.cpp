@@ -38,10 +38,13 @@ network::TapSpec tap_spec(const LinkSettings& settings, VmId vm, bool open) {
 
 std::string GuestLinks::tap_of(VmId vm) const { return settings_ ? network::tap_name(settings_->store, vm) : ""; }
 
-std::string GuestLinks::guest_dns() const {
-  std::string servers = settings_->subnet.gateway.text();
-  for (const std::string& server : settings_->upstream_dns) servers += "," + server;
-  return servers;
+std::optional<GuestAddress> GuestLinks::address_of(const VmRuntime& vm) const {
+  if (!settings_ || vm.settings.net != NetMode::kBridge) return std::nullopt;
+  GuestAddress told{.address = vm.guest_ip + "/" + std::to_string(settings_->subnet.prefix),
+                    .gateway = settings_->subnet.gateway.text(),
+                    .dns = settings_->subnet.gateway.text()};  // which refuses others' names, so that the next is asked
+  for (const std::string& server : settings_->upstream_dns) told.dns += "," + server;
+  return told;
 }
 
 // Before the first set() of this daemon: the rules that every guest lives under, whatever a daemon before left there.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/effects/vmm/guest_facts.h"
 #include "drivers/network/nat.h"
 #include "engine/guest_network.h"
 #include "engine/observation.h"
@@ -30,8 +31,8 @@ class GuestLinks {
 
   // What the VM's tap is called, there or not.
   [[nodiscard]] std::string tap_of(VmId vm) const;
-  // What a guest is told to ask for names, separated by commas: its gateway, which sends it on for others' names.
-  [[nodiscard]] std::string guest_dns() const;
+  // What the guest of a bridged VM is told; nothing for one that is not bridged.
+  [[nodiscard]] std::optional<GuestAddress> address_of(const VmRuntime& vm) const;
   // The VM's tap in the bridge, which is made first where it is not there, with its rules: no guest ever runs without.
   // Errors: as ensure_bridge, apply_nat, ensure_tap; an address that is not in the subnet.
   [[nodiscard]] Status acquire(const VmRuntime& vm);

@@ -68,14 +68,18 @@ const Json& object_at(const Json& object, const char* key) {
 
 }  // namespace
 
+std::string escaped(std::string text) {
+  for (std::size_t dot = text.find('.'); dot != std::string::npos; dot = text.find('.', dot + 2)) text.insert(dot, "\\");
+  return text;
+}
+
+// That of a VM's own, or of any jail.
 std::string socket_pattern() {
   const VmId some{0xabc};
-  std::string pattern = vm_paths(Layout{""}, some).api_socket;  // "/vms/<id>/api.sock"
+  std::string pattern = escaped(vm_paths(Layout{""}, some).api_socket);  // "/vms/<id>/api.sock"
   const std::string id = some.hex();
-  for (std::size_t dot = pattern.find('.'); dot != std::string::npos; dot = pattern.find('.', dot + 2)) {
-    pattern.insert(dot, "\\");
-  }
-  return pattern.replace(pattern.find(id), id.size(), "[0-9a-f]{" + std::to_string(id.size()) + "}");
+  pattern.replace(pattern.find(id), id.size(), "[0-9a-f]{" + std::to_string(id.size()) + "}");
+  return pattern + "|--api-sock " + escaped(std::string(kJailApiSocket));
 }
 
 Arguments pgrep_arguments() { return {"-f", "--", socket_pattern()}; }

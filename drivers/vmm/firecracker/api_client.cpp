@@ -256,6 +256,9 @@ Result<InstanceInfo> configure_and_start(const std::string& socket, const Firecr
     return fail(stage_of(instance_request()) + ": it has been started already", EALREADY);
   }
   for (const ApiRequest& request : *requests) {
+    if (limits.still_there && !limits.still_there()) {
+      return fail(stage_of(request) + ": not sent, the start was given up", ECANCELED);
+    }
     BANGER_TRY(send(socket, request, left_of(until, limits.call)));
   }
   info->state = InstanceState::kRunning;

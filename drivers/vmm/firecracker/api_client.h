@@ -42,8 +42,8 @@ struct InstanceInfo {
 struct StartLimits {
   Duration whole{30'000};  // from the first try to connect to the answer of InstanceStart
   Duration call{10'000};   // each request
-  // Asked between two tries while the socket is not up yet; false ends the wait, because the VMM is
-  // gone. Empty: the wait lasts until `whole` is over.
+  // Asked between two tries while the socket is not up yet, and before each request; false ends the
+  // start, because the VMM is gone or not wanted any more. Empty: until `whole` is over.
   std::function<bool()> still_there;
 };
 

@@ -10,7 +10,6 @@ namespace {
 
 // Names inside the chroot. Fixed, so that what a host's path holds never reaches Firecracker. They
 // are relative to its root, where the jailer leaves Firecracker's working directory.
-constexpr const char* kApiSocketInside = "run/api.sock";
 constexpr const char* kVsockInside = "run/vsock.sock";
 constexpr const char* kKernelInside = "kernel";
 constexpr const char* kInitrdInside = "initrd";
@@ -75,7 +74,7 @@ std::vector<std::string> jailer_argv(const JailConfig& config, const Firecracker
           "pids.max=" + std::to_string(config.max_processes),
           "--",
           "--api-sock",  // the jailer itself tells Firecracker its --id
-          kApiSocketInside};
+          std::string(kJailApiSocket)};
 }
 
 // Puts `path` into the jail under the name `inside`, and calls it that from now on.
@@ -115,12 +114,12 @@ Result<Jail> jail_of(const JailConfig& config, const FirecrackerSpec& spec, bool
             .entries = {},
             .spec = spec,
             .argv = jailer_argv(config, spec, uid)};
-  jail.api_socket = jail.root + "/" + kApiSocketInside;
+  jail.api_socket = jail.root + "/" + std::string(kJailApiSocket);
   if (jail.api_socket.size() > kMaxSocketPath) {
     return fail("jail: its base is too long, sockets below it must fit " +
                 std::to_string(kMaxSocketPath) + " bytes: " + config.base);
   }
-  const auto disk = disk_is_device ? JailEntry::How::kBindMount : JailEntry::How::kHardLink;
+  const auto disk = disk_is_device ? JailEntry::How::kDeviceNode : JailEntry::How::kHardLink;
   enter(jail.entries, jail.spec.kernel, kKernelInside, false);
   enter(jail.entries, jail.spec.initrd, kInitrdInside, false);
   enter(jail.entries, jail.spec.disk, kDiskInside, !spec.disk_read_only, disk);

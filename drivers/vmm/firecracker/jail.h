@@ -1,9 +1,9 @@
 // Firecracker in its jailer: what the jailer is started with, as whom, in which cgroup, and what
 // must lie where in the chroot before it starts. Pure: whoever spawns makes <base>/<name of the
-// binary>/<id>/root with run/ in it, links and mounts. The jailer, started as root, copies the
-// binary there, takes mounts along (its own bind mount is recursive), makes dev/, gives / and run/
-// to the VM's user, mode 0700, and its privileges up; it removes nothing afterwards. Everything of
-// a jail is found again by its id alone. Source: docs/jailer.md and src/jailer of Firecracker.
+// binary>/<id>/root with run/ in it, links and nodes. The jailer, started as root, copies the
+// binary there, makes dev/, gives / and run/ to the VM's user, mode 0700, and its privileges up; it
+// removes nothing afterwards. Everything of a jail is found again by its id alone. Source:
+// docs/jailer.md and src/jailer of Firecracker.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct JailConfig {
 struct JailEntry {
   enum class How {
     kHardLink,  // a file: needs the same filesystem, shares its owner and mode with the original
-    kBindMount  // a device: a mount to be undone after the VM
+    kDeviceNode  // a device: a node of its number, as the jailer makes one of /dev/kvm
   };
   std::string host;
   std::string inside;  // from the chroot's root, without a leading slash

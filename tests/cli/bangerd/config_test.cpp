@@ -9,11 +9,11 @@ using namespace banger;
 using namespace banger::bangerd;
 using disk::DiskChoice;
 
-TEST_CASE("the kind of new VMs' disks is one of three words") {
+TEST_CASE("the kind of new VMs' disks is one of four words") {
   Config config;
   CHECK(config.disk == DiskChoice::kAuto);
   for (auto [word, choice] : {std::pair{"qcow2", DiskChoice::kQcow2}, std::pair{"dm_snapshot", DiskChoice::kDmSnapshot},
-                              std::pair{"auto", DiskChoice::kAuto}}) {
+                              std::pair{"raw", DiskChoice::kRaw}, std::pair{"auto", DiskChoice::kAuto}}) {
     REQUIRE(parse_config("disk = \"" + std::string(word) + "\"", "banger.toml", config));
     CHECK(config.disk == choice);
   }
@@ -21,7 +21,7 @@ TEST_CASE("the kind of new VMs' disks is one of three words") {
     INFO(wrong);
     auto refused = parse_config(wrong, "banger.toml", config);
     REQUIRE_FALSE(refused);
-    CHECK(refused.error().message.starts_with("banger.toml:1: disk must be \"auto\", \"qcow2\" or \"dm_snapshot\""));
+    CHECK(refused.error().message.starts_with("banger.toml:1: disk must be \"auto\", \"qcow2\", \"dm_snapshot\" or \"raw\""));
   }
   CHECK(std::ranges::count(config_keys(), "disk", &ConfigKey::name) == 1);
 }
@@ -43,4 +43,32 @@ TEST_CASE("the observer is one of two words, and what it lacks is told") {
   const std::string lacking = describe(ObserverChoice::kTools);
   ::setenv("PATH", before.c_str(), 1);
   CHECK(lacking.starts_with("tools (not to be found: pgrep"));  // the others are where administrators' programs are
+}
+
+TEST_CASE("the VMM is one of three words, and a jail needs its users") {
+  using effects::VmmChoice;
+  Config config;
+  CHECK(config.vmm == VmmChoice::kAuto);
+  CHECK(config.firecracker_program == "firecracker");
+  CHECK(config.jailer.empty());
+  for (auto [word, choice] : {std::pair{"qemu", VmmChoice::kQemu}, std::pair{"firecracker", VmmChoice::kFirecracker},
+                              std::pair{"auto", VmmChoice::kAuto}}) {
+    REQUIRE(parse_config("[vmm]\nkind = \"" + std::string(word) + "\"", "banger.toml", config));
+    CHECK(config.vmm == choice);
+  }
+  auto refused = parse_config("[vmm]\nkind = \"xen\"", "banger.toml", config);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message == "banger.toml:2: vmm.kind must be \"auto\", \"qemu\" or \"firecracker\"");
+
+  for (const char* wrong : {"[vmm]\njailer = \"jailer\"", "[vmm]\njailer = \"/j\"",
+                            "[vmm]\njailer = \"/j\"\njailer_first_uid = 200000",
+                            "[vmm]\njailer = \"/j\"\njailer_uids = 10", "[vmm]\njailer_first_uid = 0"}) {
+    INFO(wrong);
+    Config fresh;
+    CHECK_FALSE(parse_config(wrong, "banger.toml", fresh));
+  }
+  REQUIRE(parse_config("[vmm]\njailer = \"/j\"\njailer_first_uid = 200000\njailer_uids = 1000", "banger.toml", config));
+  CHECK(config.jailer == "/j");
+  CHECK(config.first_jail_uid == 200'000);
+  CHECK(config.jail_uids == 1000);
 }

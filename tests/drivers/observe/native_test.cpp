@@ -81,7 +81,39 @@ TEST_CASE("the name may come after the socket, and Firecracker's flags do as wel
   Host host;
   host.add(70, {"firecracker", "--api-sock", host.socket(), "--id", vmm_name({kVm, 12})},
            "/opt/fc/firecracker (deleted)");
-  CHECK(host.look().vmms[kVm] == std::vector{VmmSighting{{kBoot, 70, 100}, 12}});
+  CHECK(host.look().vmms[kVm] ==
+        std::vector{VmmSighting{{kBoot, 70, 100}, 12, VmmKind::kFirecracker, ""}});
+}
+
+TEST_CASE("a jailed Firecracker is seen by its root directory, whoever it runs as") {
+  Host host;
+  const std::string jail = jail_root(host.layout, "firecracker-v1", vmm_name({kVm, 4}));
+  const std::string other = jail_root(host.layout, "firecracker-v1", vmm_name({kVm, 5}));
+  for (const std::string& each : {jail, other}) fs::create_directories(each);
+  const std::vector<std::string> argv{"firecracker-v1", "--id", vmm_name({kVm, 4}), "--api-sock",
+                                      "run/api.sock"};
+  host.add(70, argv, "/firecracker-v1", 100, ::geteuid() + 7);
+  SECTION("its own jail") {
+    fs::create_directory_symlink(jail, host.at(70, "root"));
+    CHECK(host.look().vmms[kVm] ==
+          std::vector{VmmSighting{{kBoot, 70, 100}, 4, VmmKind::kFirecracker, jail}});
+  }
+  SECTION("another start's jail") {
+    fs::create_directory_symlink(other, host.at(70, "root"));
+    CHECK(host.sightings() == 0);
+  }
+  SECTION("no jail at all") {
+    fs::create_directory_symlink("/", host.at(70, "root"));
+    CHECK(host.sightings() == 0);
+  }
+  SECTION("one that may not be looked into") { CHECK(host.sightings() == 0); }
+  SECTION("another program's jail") {
+    fs::remove(host.at(70, "exe"));
+    fs::create_symlink("/something", host.at(70, "exe"));
+    fs::create_directory_symlink(jail, host.at(70, "root"));
+    CHECK(host.sightings() == 0);
+  }
+  CHECK(host.look().disturbed.empty());
 }
 
 TEST_CASE("a name that is not there, is another VM's or is malformed tells no incarnation") {

@@ -21,6 +21,7 @@ Facts healthy() {
                             .process = 812,
                             .accelerator = "kvm (a kernel came up)",
                             .disk = "dm_snapshot (device-mapper is there)",
+                            .vmm = "qemu (configured)",
                             .last_observation_ns = kNow - 1'000'000'000,
                             .tick_ms = 5000,
                             .last_event_ns = kNow - 60'000'000'000};
@@ -258,4 +259,53 @@ TEST_CASE("an observer that lacks a program is a warning with the packages to in
     f.observer = "tools (not to be found: ip)";
   }));
   CHECK(std::ranges::count(all, "observer", &Finding::check) == 1);
+}
+
+TEST_CASE("which VMM new starts get is told; only what was asked for and cannot be had is wrong") {
+  const auto told = [](const std::function<void(Facts&)>& change) {
+    for (const Finding& each : diagnose(with(change))) {
+      if (each.check == "vmm") return each;
+    }
+    return Finding{};
+  };
+  CHECK(told([](Facts&) {}).message == "qemu (configured)");
+  const auto asked = [](Facts& facts) {
+    facts.vmm_choice = "firecracker";
+    facts.firecracker_program = "firecracker";
+    facts.firecracker_path = "/usr/bin/firecracker";
+    facts.daemon->vmm = "firecracker (configured)";
+  };
+  CHECK(told(asked).level == Level::kPass);
+  const Finding missing = told([&](Facts& facts) {
+    asked(facts);
+    facts.firecracker_path.clear();
+  });
+  CHECK(missing.level == Level::kFail);
+  CHECK(missing.mend.contains("vmm.firecracker"));
+  CHECK(told([&](Facts& facts) {
+          asked(facts);
+          facts.kvm = KvmDevice::kMissing;
+        }).message.contains("/dev/kvm"));
+  const auto jailed = [&](bool there, bool root) {
+    return told([&](Facts& facts) {
+      asked(facts);
+      facts.jailer = "/usr/bin/jailer";
+      facts.jailer_there = there;
+      facts.root = root;
+    });
+  };
+  CHECK(jailed(true, true).level == Level::kPass);
+  CHECK(jailed(false, true).message.contains("/usr/bin/jailer is not to be found"));
+  CHECK(jailed(true, false).mend.contains("as root"));
+
+  const auto closed = [&](const std::string& choice, const std::string& path) {
+    return told([&](Facts& facts) {
+      facts.daemon.reset();
+      facts.vmm_choice = choice;
+      facts.firecracker_path = path;
+    });
+  };
+  CHECK(closed("auto", "").message.starts_with("qemu,"));
+  CHECK(closed("auto", "/usr/bin/firecracker").message.starts_with("firecracker,"));
+  CHECK(closed("qemu", "/usr/bin/firecracker").message.starts_with("qemu,"));
 }

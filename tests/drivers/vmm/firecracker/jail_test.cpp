@@ -88,7 +88,7 @@ TEST_CASE("everything that Firecracker opens lies in the jail, and is called by 
   CHECK(jail->entries ==
         std::vector<JailEntry>{{"/i/vmlinux \"1\"", "kernel", How::kHardLink, false},
                                {"/i/initrd", "initrd", How::kHardLink, false},
-                               {"/dev/mapper/banger-abc", "disk", How::kBindMount, true},
+                               {"/dev/mapper/banger-abc", "disk", How::kDeviceNode, true},
                                {"/v/seed", "seed", How::kHardLink, false},
                                {"/v/log", "run/log", How::kHardLink, true},
                                {"/v/metrics", "run/metrics", How::kHardLink, true}});

@@ -60,9 +60,10 @@ std::string written(const Answer& answer) {
 
 }  // namespace
 
-StandIn::StandIn(std::string socket, std::string id, Misbehaviour misbehaviour)
+StandIn::StandIn(std::string socket, std::string id, Misbehaviour misbehaviour, Deed deed)
     : socket_(std::move(socket)),
       misbehaviour_(misbehaviour),
+      deed_(std::move(deed)),
       description_(ApiDescription::load(FIRECRACKER_API)),
       instance_(std::move(id)),
       listener_(listen_at(socket_)),
@@ -171,7 +172,10 @@ bool StandIn::answer(int fd, const HttpRequest& request) {
 // With the mutex held.
 Answer StandIn::judge(const HttpRequest& request) {
   const Verdict verdict = description_.check_request(request.method, request.path, request.body);
-  const Answer given = verdict.fault.empty() ? instance_.handle(verdict) : refusal(verdict.fault);
+  Answer given = verdict.fault.empty() ? instance_.handle(verdict) : refusal(verdict.fault);
+  if (deed_ && given.status < 300) {
+    if (std::string fault = deed_(verdict); !fault.empty()) given = refusal(fault);
+  }
   if (!verdict.operation.empty() && own_fault_.empty()) {
     own_fault_ = description_.check_answer(verdict.operation, given.status, given.body);
   }

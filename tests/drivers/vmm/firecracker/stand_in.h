@@ -4,6 +4,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -43,9 +44,13 @@ struct SeenCall {
   int status = 0;  // what the answer would be without misbehaviour
 };
 
+// What a request that is right does besides: called before its answer, for one request at a time. Gives the words of a
+// refusal, or nothing.
+using Deed = std::function<std::string(const Verdict&)>;
+
 class StandIn {
  public:
-  StandIn(std::string socket, std::string id, Misbehaviour misbehaviour = {});
+  StandIn(std::string socket, std::string id, Misbehaviour misbehaviour = {}, Deed deed = {});
   StandIn(const StandIn&) = delete;
   StandIn& operator=(const StandIn&) = delete;
   ~StandIn();  // ends the thread and removes the socket
@@ -73,6 +78,7 @@ class StandIn {
 
   const std::string socket_;
   const Misbehaviour misbehaviour_;
+  const Deed deed_;
   const ApiDescription description_;
   mutable std::mutex mutex_;  // over the next three
   Instance instance_;

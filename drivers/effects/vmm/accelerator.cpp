@@ -1,4 +1,4 @@
-#include "drivers/effects/accelerator.h"
+#include "drivers/effects/vmm/accelerator.h"
 
 #include "drivers/vmm/kvm_probe.h"
 #include "drivers/vmm/tsc.h"

@@ -1,26 +1,16 @@
-#include "drivers/effects/qmp_monitor.h"
+#include "drivers/effects/vmm/qmp_monitor.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
-#include <cstring>
+
+#include "drivers/effects/vmm/connect.h"
 
 namespace banger::effects {
 namespace {
 
 constexpr std::uint64_t kFirstRetryMs = 5;
 constexpr std::uint64_t kLongestRetryMs = 1000;
-
-Fd connect_now(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return Fd();
-  std::memcpy(address.sun_path, path.data(), path.size());
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return Fd();
-  return fd;
-}
 
 }  // namespace
 
@@ -88,7 +78,7 @@ void QmpMonitor::power_down() {
   if (negotiated_) send("system_powerdown");
 }
 
-std::optional<vmm::Shutdown> QmpMonitor::last_words() {
+std::optional<vmm::Shutdown> QmpMonitor::last_words(std::optional<uv::ExitStatus>) {
   if (poll_) readable();
   return shutdown_;
 }

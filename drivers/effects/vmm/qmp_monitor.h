@@ -1,6 +1,5 @@
-// The daemon's conversation with one VMM over QMP, on the loop and for as long as the VMM lives: it tells when
-// the VMM is up and how it came to shut down, and presses the power button. QEMU serves one QMP client at a
-// time, so nobody else may connect meanwhile.
+// The VmmMonitor of QEMU, over QMP, without ever blocking. QEMU serves one QMP client at a time, so nobody else may
+// connect meanwhile.
 #pragma once
 
 #include <functional>
@@ -8,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "drivers/effects/vmm/vmm_monitor.h"
 #include "drivers/uv/fd.h"
 #include "drivers/uv/poll.h"
 #include "drivers/uv/timer.h"
@@ -15,15 +15,14 @@
 
 namespace banger::effects {
 
-class QmpMonitor {
+class QmpMonitor : public VmmMonitor {
  public:
   // Connects as soon as the socket is there; `ready` is called once, when the VMM has answered.
   QmpMonitor(uv::Loop& loop, std::string socket, std::function<void()> ready);
 
-  // Once the VMM has answered; before, the press waits for that.
-  void power_down();
-  // What it said of its end. Reads what is left first: its last words come with its death.
-  [[nodiscard]] std::optional<vmm::Shutdown> last_words();
+  // Presses the power button.
+  void power_down() override;
+  [[nodiscard]] std::optional<vmm::Shutdown> last_words(std::optional<uv::ExitStatus> status) override;
 
  private:
   void connect();
