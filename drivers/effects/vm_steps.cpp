@@ -70,6 +70,9 @@ std::expected<Vmm, StartFailure> spawn_vmm(const StepTools& tools, const VmmDriv
                                            const disk::VmmDisk& disk, VmHandles handles) {
   auto launch = driver.prepare({vm, paths, image, disk, handles, tools.links.address_of(vm)});
   if (!launch) return failed(StartStage::kVmm, launch.error().message);
+  if (launch->runs_as && !handles.tap_device.empty()) {
+    if (auto given = tools.links.acquire(vm, launch->runs_as); !given) return failed(StartStage::kNetwork, given.error().message);
+  }
   auto console = vmm::open_console(paths.console_pipe);
   if (!console) return failed(StartStage::kVmm, console.error().message);
   Fd reader(*console);

@@ -5,6 +5,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -24,7 +25,8 @@ Status check_tap(const Link& link, const Mark& mark) {
 }
 
 bool made_right(const Link& link, const TapSpec& spec) {
-  return link.tap && link.vnet_hdr && link.persistent && link.owner_uid == spec.owner;
+  const bool owned = spec.owner ? link.owner_uid == spec.owner : link.owner_uid.has_value();
+  return link.tap && link.vnet_hdr && link.persistent && owned;
 }
 
 // Makes it, or makes it right. Until it is persistent it goes with our descriptor, so that nothing is left of a crash.
@@ -35,7 +37,7 @@ Status make_tap(const std::string& name, const TapSpec& spec) {
   std::memcpy(request.ifr_name, name.c_str(), name.size());  // 15 at most, and zero behind it
   request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return fail_errno("make tap " + name, errno);
-  if (::ioctl(fd.get(), TUNSETOWNER, static_cast<unsigned long>(spec.owner)) != 0) {
+  if (::ioctl(fd.get(), TUNSETOWNER, static_cast<unsigned long>(spec.owner.value_or(::geteuid()))) != 0) {
     return fail_errno("set the owner of tap " + name, errno);
   }
   if (::ioctl(fd.get(), TUNSETPERSIST, 1UL) != 0) return fail_errno("keep tap " + name, errno);

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "drivers/network/link.h"
@@ -15,7 +16,7 @@ struct TapSpec {
   StoreId store;
   VmId vm;
   std::string bridge = "br-banger";  // must be this store's
-  uid_t owner = 0;                   // who may open it without privilege: the VMM's user
+  std::optional<uid_t> owner;        // who may open it without privilege; unset: who has it, and of a new one we
   bool isolated = true;              // reaches the host and the world, but no other isolated guest
 };
 

@@ -87,13 +87,15 @@ Result<VmmLaunch> FirecrackerDriver::prepare(const VmmOrder& order) const {
   if (config_.jailer.empty()) {
     return VmmLaunch{.argv = fc::firecracker_argv(spec, config_.firecracker_program, order.paths.api_socket),
                      .jail = {},
-                     .set_up = told_over(order.paths.api_socket, spec)};
+                     .set_up = told_over(order.paths.api_socket, spec),
+                     .runs_as = {}};
   }
   auto jail = make_jail(config_, spec);
   if (!jail) return std::unexpected(jail.error());
   return VmmLaunch{.argv = std::move(jail->argv),
                    .jail = std::move(jail->root),
-                   .set_up = told_over(std::move(jail->api_socket), std::move(jail->spec))};
+                   .set_up = told_over(std::move(jail->api_socket), std::move(jail->spec)),
+                   .runs_as = jail->uid};
 }
 
 bool FirecrackerDriver::was_started(const VmPaths& paths, VmId vm, const VmmSighting& sighting) const {

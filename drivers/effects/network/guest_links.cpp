@@ -1,7 +1,5 @@
 #include "drivers/effects/network/guest_links.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "drivers/network/bridge.h"
@@ -30,8 +28,8 @@ network::NatPlan plan_of(const LinkSettings& settings, const GuestNetwork& guest
   return plan;
 }
 
-network::TapSpec tap_spec(const LinkSettings& settings, VmId vm, bool open) {
-  return {.store = settings.store, .vm = vm, .bridge = settings.bridge, .owner = ::geteuid(), .isolated = !open};
+network::TapSpec tap_spec(const LinkSettings& settings, VmId vm, bool open, std::optional<uid_t> owner = {}) {
+  return {.store = settings.store, .vm = vm, .bridge = settings.bridge, .owner = owner, .isolated = !open};
 }
 
 }  // namespace
@@ -56,7 +54,7 @@ Status GuestLinks::ensure_rules() {
   return {};
 }
 
-Status GuestLinks::acquire(const VmRuntime& vm) {
+Status GuestLinks::acquire(const VmRuntime& vm, std::optional<uid_t> owner) {
   if (!settings_) return not_here();
   const auto address = parse_ipv4(vm.guest_ip);
   if (!address || !settings_->subnet.may_be_guest(*address)) {
@@ -68,7 +66,7 @@ Status GuestLinks::acquire(const VmRuntime& vm) {
     return std::unexpected(bridge.error());
   }
   BANGER_TRY(ensure_rules());
-  if (auto tap = network::ensure_tap(tap_spec(*settings_, vm.id, vm.settings.open)); !tap) {
+  if (auto tap = network::ensure_tap(tap_spec(*settings_, vm.id, vm.settings.open, owner)); !tap) {
     return std::unexpected(tap.error());
   }
   return {};

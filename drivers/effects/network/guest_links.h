@@ -34,8 +34,9 @@ class GuestLinks {
   // What the guest of a bridged VM is told; nothing for one that is not bridged.
   [[nodiscard]] std::optional<GuestAddress> address_of(const VmRuntime& vm) const;
   // The VM's tap in the bridge, which is made first where it is not there, with its rules: no guest ever runs without.
-  // Errors: as ensure_bridge, apply_nat, ensure_tap; an address that is not in the subnet.
-  [[nodiscard]] Status acquire(const VmRuntime& vm);
+  // `owner`: the VMM's user, where that is not ours. Errors: as ensure_bridge, apply_nat, ensure_tap; an address that
+  // is not in the subnet.
+  [[nodiscard]] Status acquire(const VmRuntime& vm, std::optional<uid_t> owner = std::nullopt);
   // Gone afterwards.
   [[nodiscard]] Status release(VmId vm);
   [[nodiscard]] Result<bool> holds(VmId vm) const;

@@ -39,7 +39,7 @@ Status QemuDriver::can_run(const VmRuntime&, const image::ImageInfo&) const { re
 Result<VmmLaunch> QemuDriver::prepare(const VmmOrder& order) const {
   auto acceleration = accelerator_.decide(order.image.kernel);
   if (!acceleration) return std::unexpected(acceleration.error());
-  VmmLaunch launch{.argv = vmm::qemu_argv(qemu_spec(order, *acceleration)), .jail = {}, .set_up = {}};
+  VmmLaunch launch{.argv = vmm::qemu_argv(qemu_spec(order, *acceleration)), .jail = {}, .set_up = {}, .runs_as = {}};
   launch.argv[0] = config_.vmm_program;
   return launch;
 }

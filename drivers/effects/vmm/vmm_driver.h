@@ -2,7 +2,9 @@
 // and what it leaves. Two implementations: QEMU and Firecracker; vmm_drivers.h chooses. Any thread may use one.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,7 @@ struct VmmLaunch {
   std::vector<std::string> argv;
   std::string jail;  // as VmmSighting has it
   SetUp set_up;
+  std::optional<std::uint32_t> runs_as;  // a user of its own, who must be let to what it opens
 };
 
 class VmmDriver {
