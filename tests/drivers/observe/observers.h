@@ -14,7 +14,10 @@
 
 namespace banger::observe::test {
 
-inline Look observe_with_tools(const LookSpec& spec, const ToolOptions& options = {}) {
+// Where another job has the machine, or it is an emulated one, ten seconds are not always enough for pgrep.
+inline ToolOptions patient() { return {.deadline_ms = 120'000}; }
+
+inline Look observe_with_tools(const LookSpec& spec, const ToolOptions& options = patient()) {
   uv::Loop loop;
   auto pool = std::make_unique<uv::WorkerPool>(loop, 1);
   ToolObserver observer(loop, *pool, spec, options);
@@ -44,10 +47,10 @@ inline void await_argv(pid_t pid, const std::string& word) {
 struct BothLooks {
   Look native, tools;
 };
-inline BothLooks look_twice(const LookSpec& spec, const ToolOptions& options = {}) {
+inline BothLooks look_twice(const LookSpec& spec) {
   for (int tries = 0; tries < 20; ++tries) {
     const Look before = observe_native(spec);
-    Look tools = observe_with_tools(spec, options);
+    Look tools = observe_with_tools(spec);
     Look after = observe_native(spec);
     if (before.seen == after.seen) return {std::move(after), std::move(tools)};
   }
