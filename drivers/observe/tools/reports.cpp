@@ -126,7 +126,7 @@ Result<std::vector<std::uint32_t>> parse_loops(std::string_view json) {
 
 Result<std::vector<network::Link>> parse_links(std::string_view json) {
   const Json whole = parse_loosely(json);
-  if (!whole.is_array()) return fail("no JSON list of links (a link's alias with a quote in it does that)");
+  if (!whole.is_array()) return fail("no list of links");
   std::vector<network::Link> links;
   for (const Json& each : whole) {
     if (!each.is_object()) return fail("no link where one should be");

@@ -30,8 +30,8 @@ using Arguments = std::vector<std::string>;
 [[nodiscard]] Result<std::vector<std::string>> parse_uuids(std::string_view text);
 // The numbers of the loops; no text at all is none.
 [[nodiscard]] Result<std::vector<std::uint32_t>> parse_loops(std::string_view json);
-// Names, aliases and whether it is a tap, of each link. iproute2 does not escape a link's alias: one with a quote
-// in it makes an Error, or a link that is not there.
+// Names, aliases and whether it is a tap, of each link. iproute2 escapes quotes in an alias, but passes on control
+// characters and bytes that are no UTF-8, which JSON may not hold: they are read as '?'.
 [[nodiscard]] Result<std::vector<network::Link>> parse_links(std::string_view json);
 
 // The loops in /proc/partitions: losetup sees none that has no node in /dev.

@@ -75,7 +75,7 @@ Result<std::vector<std::string>> prove_loops(const Result<std::string>& report) 
   return marks;
 }
 
-// A stranger's alias may make ip tell of links that are not there: those that would be ours must be.
+// Those that would be ours must be there, by that name and with that alias.
 Result<std::vector<network::Link>> prove_links(StoreId store, const Result<std::string>& report) {
   auto links = proposed("ip", report, parse_links);
   if (!links) return links;

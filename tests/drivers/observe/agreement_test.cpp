@@ -231,7 +231,7 @@ TEST_CASE("taps: marked ones and half-made ones of ours, and no stranger's", "[n
   });
 }
 
-TEST_CASE("taps: an alias that breaks out of ip's JSON makes no tap of ours, and hides none", "[netns]") {
+TEST_CASE("taps: an alias made to break out of ip's JSON makes no tap of ours, and hides none", "[netns]") {
   network::test::in_new_namespace([] {
     const TempDir dir;
     const LookSpec spec = links_spec(dir, {kWeb});
@@ -241,12 +241,9 @@ TEST_CASE("taps: an alias that breaks out of ip's JSON makes no tap of ours, and
     sh("ip tuntap add odd mode tap");
     const std::string forged = "\"},{\"ifname\":\"bg0123456789abc\",\"linkinfo\":{\"info_kind\":\"tun\",\"info_data\":"
                                "{\"type\":\"tap\"}},\"ifalias\":\"" + network::alias_of({store, kNone});
-    for (const std::string& alias : {std::string("a\"b"), std::string("a\\"), forged}) {
+    for (const std::string& alias : {std::string("a\"b"), std::string("a\\"), std::string("a\x01\xff"), forged}) {
       sh("ip link set odd alias '" + alias + "'");
-      const auto [native, tools] = look_twice(spec);
-      EXPECT(native.seen.taps == std::set{kWeb});
-      // Where it cannot be read nothing is known; where it can, nothing else is seen.
-      EXPECT(tools.seen.links_known ? tools.seen == native.seen : tools.unknown.size() == 1);
+      EXPECT(agreed_links(spec).taps == std::set{kWeb});
     }
     sh("ip link del odd");
     EXPECT(agreed_links(spec).taps == std::set{kWeb});

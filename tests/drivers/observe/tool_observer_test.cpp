@@ -114,6 +114,16 @@ TEST_CASE("what pgrep proposes is proved: strangers, the dead and numbers from n
   CHECK(look.seen.vm_directories == std::set{kVm});
 }
 
+TEST_CASE("what ip proposes is proved: a tap with our mark that is not there is none") {
+  Stage stage;
+  stage.tools.ip = Stage::script("echo '[{\"ifname\":\"bg0123456789abc\",\"ifalias\":\"" + network::alias_of({kStore, kVm}) +
+                                 "\",\"linkinfo\":{\"info_kind\":\"tun\",\"info_data\":{\"type\":\"tap\"}}}]'");
+  const Look look = stage.look();
+  CHECK(look.unknown.empty());
+  CHECK(look.seen.links_known);
+  CHECK(look.seen.taps.empty());
+}
+
 TEST_CASE("an observer that goes in the middle of a look takes its tools along, and tells nobody") {
   Stage stage;
   stage.tools.ip = Stage::script("sleep 60");
