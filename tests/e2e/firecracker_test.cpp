@@ -72,7 +72,7 @@ TEST_CASE("a guest that switches itself off is stopped, not dead") {
   }
   ::kill(pid, SIGUSR1);
   CHECK(eventually([&] { return state_of(banger, "web") == "stopped"; }));
-  must(banger, {"vm", "rm", "web"});
+  must(banger, {"vm", "rm", "-f", "web"});
   CHECK(banger.leave() == "");
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("user networking with Firecracker is an error that says what to do; au
     CHECK(ran.code == 1);
     CHECK((ran.out + ran.err).find("vmm.kind") != std::string::npos);
     CHECK(state_of(banger, "web") == "error");
-    must(banger, {"vm", "rm", "web"});
+    must(banger, {"vm", "rm", "-f", "web"});
     CHECK(banger.leave() == "");
   }
   Sandbox banger(config_with("auto", "auto"));

@@ -1,6 +1,7 @@
 // The jails of Firecrackers as a kernel knows them: whose what is in a chroot, what is a link and what a node, what is left
 // of one; and that a process in one is seen as its VM's. Takes root, and users who own nothing (boot.sh).
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <csignal>

@@ -139,7 +139,13 @@ VmId vm_named_in(const std::string& words, const Layout& layout) {
     const auto end = words.find_first_of(std::string_view("\0,", 2), at);
     if (const VmId vm = vm_of_api_socket(layout, words.substr(at, end - at))) return vm;
   }
-  return {};
+  // In a jail of ours it names no path of the host: its program and its name lead to its jail.
+  const auto id = words.find(std::string_view("\0--id\0", 6));
+  if (id == std::string::npos || words.find(kJailApiSocket) == std::string::npos) return {};
+  const std::string program(words.c_str()), name(words.c_str() + id + 6);
+  const auto named = parse_vmm_name(name);
+  const std::string root = jail_root(layout, program.substr(program.rfind('/') + 1), name);
+  return named && ::access(root.c_str(), F_OK) == 0 ? named->vm : VmId{};
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // The life of a VMM as the daemon's effects see it: the same cases for every kind.
+#include <sys/wait.h>
+
 #include <csignal>
 #include <filesystem>
 
@@ -84,6 +86,7 @@ TEST_CASE("a VMM of an earlier incarnation is ended by the next start, whoever s
   host.restart_daemon();
   host.vm.incarnation = 2;
   CHECK(host.started() != before);
+  CHECK(::waitpid(before, nullptr, 0) == before);  // of another daemon it would not be our child
   const auto seen = host.seen();
   REQUIRE(seen.size() == 1);
   CHECK(seen[0].incarnation == 2);
