@@ -91,6 +91,14 @@ TEST_CASE("VMs that come and go leave the daemon as it was") {
   ::setenv("ASAN_OPTIONS", "quarantine_size_mb=8:detect_leaks=0", 1);
   Sandbox banger("tick_ms = 500\n[vmm]\nprogram = \"" BANGER_STUB_VMM "\"\naccel = \"tcg\"\n[log]\nshadow_fold_s = 0\n");
   banger.make_stub_image();
+  // The count sees a VM that is there.
+  REQUIRE(banger.ctl({"vm", "create", "--name", "witness", "--image", "base", "--memory", "64M"}).code == 0);
+  const Census one = take_census(banger);
+  CHECK(one.vms == 1);
+  CHECK(one.ports == 1);
+  CHECK(one.vmms == 1);
+  CHECK(one.directories == 1);
+  REQUIRE(banger.ctl({"vm", "rm", "-f", "witness"}).code == 0);
   Users users(banger, at_once);
 
   const std::uint64_t first_head = take_census(banger).head;
