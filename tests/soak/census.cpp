@@ -77,7 +77,8 @@ Census take_census(const e2e::Sandbox& banger) {
     ++census.vms;
     census.ports += vm.at("ssh_port").is_null() || vm.at("ssh_port") == 0 ? 0 : 1;
     census.ports += vm.at("settings").at("ports").size();
-    census.addresses += vm.value("address", nlohmann::json()).is_string() ? 1 : 0;
+    const nlohmann::json address = vm.value("guest_ip", nlohmann::json());
+    census.addresses += address.is_string() && address != "" ? 1 : 0;
   }
   const auto status = banger.json({"reconcile", "status"});
   census.under_way = status.at("in_flight").get<std::size_t>() + status.at("held").get<std::size_t>();
