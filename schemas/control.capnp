@@ -125,7 +125,6 @@ struct DaemonInfo {
   disk @12 :Text;         # what new VMs' disks are, "qcow2" or "dm_snapshot", with why
   network @13 :Text;      # of bridged VMs: bridge and subnet, or why there can be none
   observer @14 :Text;     # how the host is looked at, "native" or "tools", with what it misses
-  disk @12 :Text;         # what new VMs' disks are, "qcow2", "dm_snapshot" or "raw", with why
   vmm @15 :Text;          # what new starts get, "qemu" or "firecracker", with why
 }
 

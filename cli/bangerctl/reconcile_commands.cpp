@@ -80,7 +80,7 @@ void add_reconcile_verbs(const Verbs& verbs) {
   noun->require_subcommand(1);
   CLI::App* verb = add_verb(*noun, "plan", "What is desired, what was observed, and what is to be done, for each VM and image");
   add_output_option(verb, verbs.context);
-  verb->add_flag("--dry-run", "Only tell: the default, and all that it does; the daemon acts by itself");
+  verb->add_flag("--dry-run")->description("Only tell: the default, and all that it does; the daemon acts by itself");
   on_chosen(verbs, verb, plan);
   verb = add_verb(*noun, "status", "How the reconciler is doing");
   add_output_option(verb, verbs.context);

@@ -141,7 +141,7 @@ TEST_CASE("a disk of no VM in the log is reported once and never touched") {
   Plan planned = plan(world.fleet, seen, {});
   REQUIRE(names(planned) == "settle");
   const auto& report = std::get<ReportDrift>(std::get<Settle>(planned.effects[0]).outcome);
-  CHECK(report.findings[0].resource == ResourceClass::kDmSnapshot);
+  CHECK(report.finding.resource == ResourceClass::kDmSnapshot);
   CHECK(report.finding.condition == Condition::kUnowned);
   CHECK(report.finding.derived_name == "disk-" + VmId{0xdead}.hex());
   world.doing(report);
