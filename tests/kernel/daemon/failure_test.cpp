@@ -89,7 +89,6 @@ TEST_CASE("a start that fails at its Nth acquisition leaves nothing, for every N
       CHECK(left_but_the_daemon() == "");
       guest.ctl({"vm", "start", vm});
     }
-    CHECK(guest.state(vm) == "running");
     guest.ctl({"vm", "rm", "-f", vm});
     CHECK(left_but_the_daemon() == "");
   }
