@@ -4,12 +4,14 @@
 
 #include "tests/catch.h"
 #include "tests/drivers/network/namespaces.h"
+#include "tests/drivers/network/nat_support.h"
 #include "tests/e2e/own_network.h"
 #include "tests/e2e/sandbox.h"
 
 namespace banger::e2e {
 namespace {
 
+using network::test::nft;
 using network::test::sh;
 
 const std::string kConfig =
@@ -18,7 +20,7 @@ const std::string kConfig =
 
 // What the kernel has of ours; empty where that is nothing.
 std::string kernel_holds() {
-  return sh("ip -o link show | grep -E 'br-banger|bg[0-9a-f]{13}' | cut -d: -f2 || true; nft list tables");
+  return sh("ip -o link show | grep -E 'br-banger|bg[0-9a-f]{13}' | cut -d: -f2 || true") + nft("list tables");
 }
 
 void run(const Sandbox& banger, const std::vector<std::string>& words) {
@@ -36,7 +38,7 @@ bool running(const Sandbox& banger, const std::string& vm) {
 }
 
 bool rules_say(const std::string& part) {
-  return eventually([&] { return sh("nft list ruleset").find(part) != std::string::npos; });
+  return eventually([&] { return nft("list ruleset").find(part) != std::string::npos; });
 }
 
 // The tap of the only VM that has one.
@@ -73,7 +75,7 @@ TEST_CASE("a bridged VM has an address of its own, a tap and rules, and nothing 
     CHECK(eventually([&] { return sh("bridge -d link show dev " + tap).find("isolated on") != std::string::npos; }));
   }
   SECTION("rules that somebody flushed come back, and that is an event") {
-    sh("nft flush ruleset");
+    nft("flush ruleset");
     CHECK(rules_say("172.16.0.2"));
     CHECK(eventually([&] { return count_events(banger, "drift_corrected", "\"restored\"") == 1; }));
   }
@@ -87,7 +89,7 @@ TEST_CASE("a bridged VM has an address of its own, a tap and rules, and nothing 
     sh("ip link del " + tap);
     CHECK(eventually([&] { return banger.json({"vm", "show", "web"}).at("cut_off") == true; }));
     CHECK(count_events(banger, "drift_corrected", "\"tap\"") == 1);
-    run(banger, {"vm", "stop", "--kill", "web"});
+    run(banger, {"vm", "stop", "-f", "web"});
     run(banger, {"vm", "start", "-d", "web"});
     REQUIRE(running(banger, "web"));
     CHECK(banger.json({"vm", "show", "web"}).at("cut_off") == false);

@@ -3,6 +3,7 @@
 
 #include "tests/catch.h"
 #include "tests/drivers/network/guest.h"
+#include "tests/drivers/network/nat_support.h"
 #include "tests/e2e/own_network.h"
 #include "tests/e2e/sandbox.h"
 
@@ -76,7 +77,7 @@ TEST_CASE("two guests on a bridge: names, isolation, NAT and a published port") 
   CHECK(sh("busybox wget -q -O - http://127.0.0.1:8081/") == "of db\n");
 
   for (const char* vm : {"web", "db"}) CHECK(banger.ctl({"vm", "rm", "-f", vm}).code == 0);
-  CHECK(eventually([] { return sh("nft list tables; ip -o link show type bridge; ip -o link show type tun") == ""; }));
+  CHECK(eventually([] { return network::test::nft("list tables") + sh("ip -o link show type bridge; ip -o link show type tun") == ""; }));
   CHECK(banger.leave() == "");
 }
 

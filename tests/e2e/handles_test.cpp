@@ -98,7 +98,7 @@ TEST_CASE("lost, corrupt, emptied or forged: the VMM that runs is found all the 
     CHECK(banger.json({"vm", "show", "web"}).at("details").at("pid") == vmms.front());
     CHECK(banger.processes_of("banger-stub-vmm") == vmms);
   }
-  REQUIRE(banger.ctl({"vm", "stop", "--kill", "web"}).code == 0);
+  REQUIRE(banger.ctl({"vm", "stop", "-f", "web"}).code == 0);
   CHECK(banger.processes_of("banger-stub-vmm").empty());
   CHECK(banger.ctl({"vm", "rm", "web"}).code == 0);
   CHECK(bystander.lives());

@@ -353,12 +353,18 @@ TEST_CASE("a VM is meant by its name, its id or a prefix that only it has") {
   CHECK(means("abcd0").value() == VmId{7});  // names win
 }
 
-TEST_CASE("a finding is the VM's where there is one, else the host's, once") {
+TEST_CASE("a finding is the VM's where there is one, else the host's: what was done each time, what is only told once") {
   World world = web_in(VmState::kRunning);
   CHECK(world.when(ReportDrift{kWeb, kFinding})->events[0].stream == stream_of(kWeb));
   CHECK(world.when(ReportDrift{VmId{7}, kFinding})->events[0].stream == kHostStream);
-  world.doing(ReportDrift{std::nullopt, kFinding});
-  CHECK(told(world.when(ReportDrift{std::nullopt, kFinding})) == "-");
+  DriftCorrected told_only = kFinding;
+  told_only.action = CorrectiveAction::kReported;
+  world.doing(ReportDrift{std::nullopt, told_only});
+  CHECK(told(world.when(ReportDrift{std::nullopt, told_only})) == "-");
+  DriftCorrected done = kFinding;
+  done.action = CorrectiveAction::kRemoved;
+  for (int i = 0; i < 2; ++i) CHECK(told(world.doing(ReportDrift{std::nullopt, done})) == "drift_corrected");
+  CHECK(told(world.when(ReportDrift{std::nullopt, told_only})) == "drift_corrected");  // it came again
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ inline constexpr HostLimits kLimits{.max_vcpus = 8,
                                     .max_memory_mib = 16384,
                                     .max_disk_mib = 65536,
                                     .first_port = 21000,
-                                    .last_port = 21009};
+                                    .last_port = 21009,
+                                    .subnet = Subnet{{0xac10'0001}, 29}};
 inline constexpr std::int64_t kSecond = 1'000'000'000;
 
 inline VmSettings settings() {

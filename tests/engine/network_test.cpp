@@ -7,14 +7,6 @@ namespace {
 
 using namespace test;
 
-constexpr Subnet kSmall{{0xac10'0001}, 29};  // five guests
-
-World host_with_bridge() {
-  World world = host_with_image();
-  world.limits.subnet = kSmall;
-  return world;
-}
-
 CreateVm bridged(std::string name, bool start = false) {
   VmSettings its = settings();
   its.net = NetMode::kBridge;
@@ -41,7 +33,7 @@ const SetNetwork* network_in(const Plan& plan) {
 }  // namespace
 
 TEST_CASE("a bridged VM gets the lowest free address, keeps it while stopped, and gives it back with its deletion") {
-  World world = host_with_bridge();
+  World world = host_with_image();
   CHECK(told(world.doing(bridged("a"))) == "vm_created,vm_address_assigned");
   CHECK(told(world.doing(bridged("b", true))) == "vm_created,vm_address_assigned,vm_start_requested");
   CHECK(vm(world, "a").guest_ip == "172.16.0.2");
@@ -62,8 +54,8 @@ TEST_CASE("a bridged VM gets the lowest free address, keeps it while stopped, an
 
 TEST_CASE("without a bridge there is a refusal, and without --net bridge no address") {
   World world = host_with_image();
+  world.limits.subnet.reset();
   CHECK(told(world.when(bridged("a"))) == "!wrong_state");
-  world.limits.subnet = kSmall;
   CHECK(told(world.when(CreateVm{.name = "u", .image = "tiny", .settings = settings()})) == "vm_created");
   CreateVm open{.name = "u", .image = "tiny", .settings = settings()};
   open.settings.open = true;
@@ -71,7 +63,7 @@ TEST_CASE("without a bridge there is a refusal, and without --net bridge no addr
 }
 
 TEST_CASE("a VM whose subnet is no more gets another address with its next start") {
-  World world = host_with_bridge();
+  World world = host_with_image();
   world.doing(bridged("a"));
   world.limits.subnet = Subnet{{0x0a00'0001}, 24};
   CHECK(told(world.when(StartVm{"a"})) == "vm_address_assigned,vm_start_requested");
@@ -84,7 +76,7 @@ TEST_CASE("a VM whose subnet is no more gets another address with its next start
 }
 
 TEST_CASE("an address that another VM has does not fit its stream, and parks it") {
-  World world = host_with_bridge();
+  World world = host_with_image();
   world.doing(bridged("a"));
   world.doing(bridged("b"));
   const StreamId b = stream_of(vm(world, "b").id);
@@ -94,7 +86,7 @@ TEST_CASE("an address that another VM has does not fit its stream, and parks it"
 }
 
 TEST_CASE("the network follows the guests that are up, and what was set is not set again") {
-  World world = host_with_bridge();
+  World world = host_with_image();
   world.doing(bridged("a", true));
   const VmId a = vm(world, "a").id;
   Observation seen{.processes_known = true, .directories_known = true, .links_known = true};

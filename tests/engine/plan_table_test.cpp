@@ -22,7 +22,8 @@ ProcessIdentity process(std::int32_t pid) { return {kBoot, pid, 1}; }
 
 // A look that sees a host as it is to be in that state: of a VM that runs its VMM, tap and network.
 Observation host_of(VmState state) {
-  Observation seen{.processes_known = true, .directories_known = true, .links_known = true};
+  Observation seen{.processes_known = true, .directories_known = true};
+  seen.disks_known = seen.links_known = true;
   seen.vm_directories.insert(kWeb);
   seen.image_directories.insert(kTiny);
   seen.network = NetworkSighting::kAbsent;
@@ -51,6 +52,7 @@ const std::vector<Row>& rows() {
       {"disk", "absent", [](Observation& seen, VmId vm) { seen.disks.erase(vm); }},
       {"disk", "right", [](Observation& seen, VmId vm) { seen.disks[vm] = {.device = true, .loops = true}; }},
       {"disk", "half: loops only", [](Observation& seen, VmId vm) { seen.disks[vm] = {.device = false, .loops = true}; }},
+      {"disk", "unknown", [](Observation& seen, VmId) { seen.disks_known = false; seen.disks.clear(); }},
       {"tap", "absent", [](Observation& seen, VmId vm) { seen.taps.erase(vm); }},
       {"tap", "right", [](Observation& seen, VmId vm) { seen.taps.insert(vm); }},
       {"tap", "unknown", [](Observation& seen, VmId) { seen.links_known = false; seen.taps.clear(); }},

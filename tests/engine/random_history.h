@@ -23,6 +23,8 @@ inline Ask random_intent(const World& world, Dice& dice) {
       its.autostart = dice.chance(30);
       if (dice.chance(10))
         its.net = NetMode::kNone;
+      else if (dice.chance(20))
+        its.net = NetMode::kBridge, its.open = dice.chance(50);
       else if (dice.chance(30))
         its.ports = {{"127.0.0.1", 0, 80}};
       return CreateVm{"vm-" + std::to_string(dice.below(6)), "tiny", its, dice.chance(60),
