@@ -56,7 +56,7 @@ TEST_CASE("two guests on a bridge: names, isolation, NAT and a published port") 
            "-o LogLevel=ERROR root@web.vm cat /etc/hostname") == "web\n");
 
   // Isolated, until one of them is open.
-  CHECK(exec(banger, "web", "busybox nslookup db.vm 172.16.0.1 | tail -2").find("172.16.0.3") != std::string::npos);
+  CHECK(exec(banger, "web", "busybox nslookup db.vm 172.16.0.1").find("172.16.0.3") != std::string::npos);
   CHECK(fetch_db(banger, "web") == "cut off\n");
   REQUIRE(banger.ctl({"vm", "set", "db", "--open", "yes"}).code == 0);
   CHECK(eventually([&] { return fetch_db(banger, "web") == "of db\n"; }));

@@ -54,6 +54,7 @@ class Host {
     for (const auto& [id, processes] : processes_) {
       if (!world_.fleet.vms.contains(id)) CHECK(processes.empty());
     }
+    CHECK(network_ == network_of(world_.fleet));
   }
 
  private:
@@ -86,6 +87,7 @@ class Host {
 
   PlanContext context() const {
     PlanContext context;
+    context.network = network_;
     for (const Task& task : tasks_) {
       context.in_flight[subject_of(task.effect)].push_back(
           {fence_of(task.effect), name_of(task.effect), task.cancelled});
@@ -187,10 +189,13 @@ class Host {
     return ReportDrift{effect.vm, effect.finding};
   }
 
-  // This world's disks are files, and its guests have no bridge.
+  // This world's disks are files, and only the last thing set is known of its bridge.
   std::optional<Ask> act(const ReleaseHandles&, bool) { return std::nullopt; }
   std::optional<Ask> act(const SweepVm&, bool) { return std::nullopt; }
-  std::optional<Ask> act(const SetNetwork&, bool) { return std::nullopt; }
+  std::optional<Ask> act(const SetNetwork& effect, bool) {
+    if (!fails()) network_ = effect.network;
+    return std::nullopt;
+  }
 
   std::optional<Ask> act(const BuildImage& effect, bool cancelled) {
     if (cancelled || fails()) return ReportImageFailed{effect.image.id, effect.image.fence, "no"};
@@ -227,6 +232,7 @@ class Host {
 
   // The daemon is killed: nothing of it is left but the log. Sometimes it was the whole host.
   void crash() {
+    network_.clear();
     tasks_.clear();
     observation_ = {};
     if (dice_.chance(30)) {
@@ -237,6 +243,7 @@ class Host {
   }
 
   Dice dice_;
+  GuestNetwork network_;  // as it was last set by this daemon
   World world_;
   std::vector<Task> tasks_;
   std::map<VmId, std::vector<Process>> processes_;
