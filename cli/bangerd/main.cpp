@@ -12,6 +12,7 @@
 #include "cli/bangerd/daemon.h"
 #include "cli/bangerd/manual_pages.h"
 #include "cli/common/paths.h"
+#include "drivers/effects/vmm_drivers.h"
 
 namespace {
 
