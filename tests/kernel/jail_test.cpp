@@ -183,7 +183,7 @@ TEST_CASE("a process in a jail is seen as its VM's, and one that only says so is
     ::_exit(1);
   }
   const BootId boot = must(observe::boot_id());
-  const auto seen = [&] { return observe::observe_native(host.config.layout, boot).vmms; };
+  const auto seen = [&] { return observe::observe_native({.layout = host.config.layout, .boot = boot}).seen.vmms; };
   const std::string cmdline = "/proc/" + std::to_string(child) + "/cmdline";
   while (!must(observe::read_at(AT_FDCWD, cmdline.c_str(), 4096)).starts_with("sh")) {  // until it has been executed
     REQUIRE(::waitpid(child, nullptr, WNOHANG) == 0);

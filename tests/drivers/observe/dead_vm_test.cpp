@@ -50,7 +50,7 @@ TEST_CASE("reconciling a VM that died issues the teardown, for which the file st
   CHECK(told(world.doing(died->outcome)) == "vm_died");
   const Plan second = plan(world.fleet, seen, {});
   REQUIRE(second.effects.size() == 1);
-  const auto* release = std::get_if<ReleaseDisk>(&second.effects[0]);
+  const auto* release = std::get_if<ReleaseHandles>(&second.effects[0]);
   REQUIRE(release != nullptr);
   CHECK(release->vm == kWeb);
   // And a delete tears all of it down.

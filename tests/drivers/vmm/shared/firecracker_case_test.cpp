@@ -94,7 +94,7 @@ TEST_CASE("a tap that the handles name is Firecracker's network interface, with 
   const std::string tap = GENERATE("", "bgtap7");
   handles.tap_device = tap;
   const auto launch = host.vmms.of(VmmKind::kFirecracker)
-                          .prepare({host.vm, paths, *image, {.path = image->rootfs, .format = "raw"}, handles});
+                          .prepare({host.vm, paths, *image, {.path = image->rootfs, .format = "raw"}, handles, std::nullopt});
   REQUIRE(launch);
   CHECK(launch->argv == std::vector<std::string>{STAND_IN_FIRECRACKER, "--api-sock", paths.api_socket, "--id",
                                                  vmm_name({kVm, 1})});
@@ -127,7 +127,7 @@ TEST_CASE("a start that is not wanted any more is told no further") {
   std::filesystem::create_directory(host.paths().dir);
   const VmPaths paths = host.paths();
   const auto launch = host.vmms.of(VmmKind::kFirecracker)
-                          .prepare({host.vm, paths, *image, {.path = image->rootfs, .format = "raw"}, {}});
+                          .prepare({host.vm, paths, *image, {.path = image->rootfs, .format = "raw"}, {}, std::nullopt});
   REQUIRE(launch);
   const StandIn stand_in(paths.api_socket, vmm_name({kVm, 1}));
   const std::atomic<bool> cancelled = true;

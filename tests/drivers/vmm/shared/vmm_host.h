@@ -51,10 +51,11 @@ class VmmHost {
   [[nodiscard]] VmPaths paths() const { return vm_paths(config.layout, kVm); }
   [[nodiscard]] std::string content(const std::string& path) const;
   [[nodiscard]] effects::HostEffects& effects() { return *effects_; }
-  [[nodiscard]] effects::StepTools tools() { return {config, vmms, *images_, *handles_, disks}; }
+  [[nodiscard]] effects::StepTools tools() { return {config, vmms, *images_, *handles_, disks, links_}; }
 
  private:
   TempDir dir_;
+  effects::GuestLinks links_{std::nullopt};
 
  public:
   effects::HostConfig config;
