@@ -8,10 +8,14 @@
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <linux/if_tun.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/loop.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +72,26 @@ const char* acquisition(unsigned long request) {
     case DM_DEV_SUSPEND: return "DM_DEV_SUSPEND";  // which resumes, too
     case TUNSETIFF: return "TUNSETIFF";
     case TUNSETPERSIST: return "TUNSETPERSIST";
+    default: return nullptr;
+  }
+}
+
+// Of a message to rtnetlink or nf_tables: what it would make or change; a question, or anything else, is nothing.
+const char* change_of(int fd, const msghdr& message) {
+  int domain = 0, protocol = 0;
+  socklen_t size = sizeof domain;
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_NETLINK) return nullptr;
+  size = sizeof protocol;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0) return nullptr;
+  if (message.msg_iovlen == 0 || message.msg_iov[0].iov_len < sizeof(nlmsghdr)) return nullptr;
+  nlmsghdr header;
+  std::memcpy(&header, message.msg_iov[0].iov_base, sizeof header);
+  if (protocol == NETLINK_NETFILTER) return header.nlmsg_type == NFNL_MSG_BATCH_BEGIN ? "nf_tables" : nullptr;
+  if (protocol != NETLINK_ROUTE) return nullptr;
+  switch (header.nlmsg_type) {
+    case RTM_NEWLINK: return "RTM_NEWLINK";
+    case RTM_SETLINK: return "RTM_SETLINK";
+    case RTM_NEWADDR: return "RTM_NEWADDR";
     default: return nullptr;
   }
 }
@@ -140,6 +164,12 @@ int posix_spawnp(pid_t* pid, const char* file, const posix_spawn_file_actions_t*
   static const auto real = next<decltype(&::posix_spawnp)>("posix_spawnp");
   if (fails("posix_spawnp", file, 0)) return ENOMEM;
   return real(pid, file, actions, attributes, argv, environment);
+}
+
+ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  static const auto real = next<decltype(&::sendmsg)>("sendmsg");
+  if (const char* change = change_of(fd, *message); change && fails("netlink", change, ENOBUFS)) return -1;
+  return real(fd, message, flags);
 }
 
 }  // extern "C"

@@ -61,7 +61,7 @@ TEST_CASE("a start that fails at its Nth acquisition leaves nothing, for every N
   GuestDaemon guest("/tmp/failing", plan.environment());
   const e2e::Sandbox& banger = guest.banger();
   // Once all is loaded that is loaded once.
-  guest.ctl(GuestDaemon::create_words("warm"));
+  guest.up(GuestDaemon::create_words("warm"), "warm");
   guest.ctl({"vm", "rm", "-f", "warm"});
   const std::size_t files_before = open_files(banger.daemon()).size();
 
@@ -71,7 +71,7 @@ TEST_CASE("a start that fails at its Nth acquisition leaves nothing, for every N
   for (; n < kMostAcquisitions; ++n) {
     const std::string vm = "vm" + std::to_string(n);
     plan->left = n;
-    const e2e::Ran ran = banger.ctl(GuestDaemon::create_words(vm));
+    const e2e::Ran ran = guest.try_up(GuestDaemon::create_words(vm), vm);
     const bool all_passed = plan->left.exchange(0) > 0;
     const std::string what = all_passed ? "" : plan->failed;
     INFO(n << ": " << what << "\n" << ran.err);
@@ -86,17 +86,19 @@ TEST_CASE("a start that fails at its Nth acquisition leaves nothing, for every N
       const Json row = guest.show(vm);
       CHECK(row.at("state") == "error");
       CHECK(row.at("details").at("pid").is_null());
-      CHECK(left_but_the_daemon() == "");
-      guest.ctl({"vm", "start", vm});
+      CHECK(e2e::eventually([] { return left_but_the_daemon().empty(); }));  // with the last guest the rules go
+      guest.up(GuestDaemon::start_words(vm), vm);
     }
     guest.ctl({"vm", "rm", "-f", vm});
-    CHECK(left_but_the_daemon() == "");
+    CHECK(e2e::eventually([] { return left_but_the_daemon().empty(); }));
   }
   INFO("acquisitions " << n - 1 << ", refused " << refused);
   CHECK(n < kMostAcquisitions);
   // The sweep went through what it is about.
   for (const char* what : {"mkdir ", "open ", "rename ", "ftruncate ", "ioctl LOOP_CTL_GET_FREE", "ioctl LOOP_CONFIGURE",
-                           "ioctl DM_DEV_CREATE", "ioctl DM_TABLE_LOAD", "ioctl DM_DEV_SUSPEND", "mkfifo ", "posix_spawnp "}) {
+                           "ioctl DM_DEV_CREATE", "ioctl DM_TABLE_LOAD", "ioctl DM_DEV_SUSPEND", "mkfifo ", "posix_spawnp ",
+                           "ioctl TUNSETIFF", "ioctl TUNSETPERSIST", "netlink RTM_NEWLINK", "netlink RTM_SETLINK", "netlink RTM_NEWADDR",
+                           "netlink nf_tables"}) {
     INFO(what);
     CHECK(failed.contains(what));
   }
@@ -107,10 +109,13 @@ TEST_CASE("a start that fails at its Nth acquisition leaves nothing, for every N
     stages.insert(event.at("data").at("stage").get<std::string>());
     CHECK(event.at("data").at("message") != "");
   }
-  CHECK(stages == std::set<std::string>{"directory", "keys", "disk", "vmm"});
+  CHECK(stages == std::set<std::string>{"directory", "keys", "disk", "network", "vmm"});
   CHECK(e2e::eventually([&] { return open_files(banger.daemon()).size() == files_before; }));
   std::string drift;  // nothing was left that only a later look at the host had to put right
-  for (const Json& event : guest.events("drift_corrected")) drift += event.dump() + "\n";
+  for (const Json& event : guest.events("drift_corrected")) {
+    // The rules are all guests' together: where it is they that fail, the start goes on, that is told, and they are set again.
+    if (event.at("data").at("resource") != "network") drift += event.dump() + "\n";
+  }
   CHECK(drift == "");
   guest.leave();
 }

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "tests/drivers/network/nat_support.h"
 #include "tests/support/json_lines.h"
 
 namespace banger::test {
@@ -64,7 +65,19 @@ void GuestDaemon::ctl(const std::vector<std::string>& words) const {
 }
 
 std::vector<std::string> GuestDaemon::create_words(const std::string& vm) {
-  return {"vm", "create", "--name", vm, "--image", kImageName, "--memory", "64M", "--disk", "12M"};
+  return {"vm", "create", "-d", "--name", vm, "--image", kImageName, "--memory", "64M", "--disk", "12M",
+          "--net", "bridge", "-p", "8080"};
+}
+
+e2e::Ran GuestDaemon::try_up(const std::vector<std::string>& words, const std::string& vm) const {
+  e2e::Ran asked = banger_.ctl(words);
+  return asked.code == 0 ? banger_.ctl({"vm", "wait", vm, "--for", "running"}) : asked;
+}
+
+void GuestDaemon::up(const std::vector<std::string>& words, const std::string& vm) const {
+  const e2e::Ran ran = try_up(words, vm);
+  INFO(words[1] << " " << vm << ": " << ran.out << ran.err);
+  REQUIRE(ran.code == 0);
 }
 
 std::string GuestDaemon::node(const std::string& vm) const {
@@ -109,11 +122,20 @@ std::vector<std::string> open_files(pid_t pid) {
   return names;
 }
 
+std::string rules() { return network::test::nft("list tables"); }
+
+std::vector<std::string> links() {
+  std::vector<std::string> links;
+  for (const auto& link : fs::directory_iterator("/sys/class/net")) {
+    if (const std::string name = link.path().filename(); name != "lo") links.push_back(name);
+  }
+  return links;
+}
+
 std::string left_in_kernel() {
   std::string left = kernel_holds();
-  for (const auto& link : fs::directory_iterator("/sys/class/net")) {
-    if (const std::string name = link.path().filename(); name != "lo") left += "link " + name + "\n";
-  }
+  for (const std::string& link : links()) left += "link " + link + "\n";
+  left += rules();
   for (const auto& entry : fs::directory_iterator("/proc")) {
     std::ifstream file(entry.path() / "stat");  // "PID (NAME) STATE ..."
     std::string stat;

@@ -27,8 +27,13 @@ class GuestDaemon {
   [[nodiscard]] const e2e::Sandbox& banger() const { return banger_; }
   // bangerctl, which must succeed.
   void ctl(const std::vector<std::string>& words) const;
-  // A VM with a disk that goes beyond the image.
+  // A bridged VM with a published port and a disk that goes beyond the image. The stand-in's guest never answers, so
+  // the command doesn't wait.
   [[nodiscard]] static std::vector<std::string> create_words(const std::string& vm);
+  [[nodiscard]] static std::vector<std::string> start_words(const std::string& vm) { return {"vm", "start", "-d", vm}; }
+  // These words, and then until the VM runs; what failed first.
+  [[nodiscard]] e2e::Ran try_up(const std::vector<std::string>& words, const std::string& vm) const;
+  void up(const std::vector<std::string>& words, const std::string& vm) const;
   [[nodiscard]] Json show(const std::string& vm) const { return banger_.json({"vm", "show", vm}); }
   [[nodiscard]] std::string state(const std::string& vm) const { return show(vm).at("state"); }
   // The node of the VM's disk: only while it has one.
@@ -46,6 +51,11 @@ class GuestDaemon {
 void kill_vmm(pid_t pid);
 // What the process has open, by name.
 [[nodiscard]] std::vector<std::string> open_files(pid_t pid);
+
+// The tables of nftables that there are.
+[[nodiscard]] std::string rules();
+// The links that there are, but for the loopback, in no order.
+[[nodiscard]] std::vector<std::string> links();
 
 // Everything that banger may have acquired from the kernel and that somebody else can list: devices, loops, links, rules,
 // processes. Empty: nothing of ours.

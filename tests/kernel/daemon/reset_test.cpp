@@ -21,11 +21,11 @@ std::string boot_id() {
 
 TEST_CASE("VMs run when the machine is reset", "[boot1]") {
   GuestDaemon guest(kKept);
-  guest.ctl(GuestDaemon::create_words("web"));
+  guest.up(GuestDaemon::create_words("web"), "web");
   auto again = GuestDaemon::create_words("again");
   again.emplace_back("--autostart");
-  guest.ctl(again);
-  guest.ctl(GuestDaemon::create_words("down"));
+  guest.up(again, "again");
+  guest.up(GuestDaemon::create_words("down"), "down");
   for (const char* vm : {"web", "again", "down"}) {
     REQUIRE(write_at(guest.node(vm), 0, std::string("of ") + vm));
     REQUIRE(write_at(guest.node(vm), kImageBytes, std::string("beyond ") + vm));
@@ -57,9 +57,9 @@ TEST_CASE("after the reset VMs are known to be down, and start with their data",
   CHECK(guest.events("vm_host_rebooted").size() == 2);
   CHECK(guest.state("web") == "stopped");
   CHECK(guest.state("down") == "stopped");
-  guest.ctl({"vm", "wait", "again", "--for", "ready"});
+  guest.ctl({"vm", "wait", "again", "--for", "running"});
   CHECK(guest.show("again").at("incarnation") == 2);
-  for (const char* vm : {"web", "down"}) guest.ctl({"vm", "start", vm});
+  for (const char* vm : {"web", "down"}) guest.up(GuestDaemon::start_words(vm), vm);
   for (const char* vm : {"web", "again", "down"}) {
     CHECK(read_at(guest.node(vm), 0, 3 + std::string(vm).size()) == std::string("of ") + vm);
     CHECK(read_at(guest.node(vm), kImageBytes, 7 + std::string(vm).size()) == std::string("beyond ") + vm);
