@@ -38,7 +38,6 @@ std::vector<Event> one_of_each() {
           VmHostRebooted{3},
           VmDeleted{},
           VmPortReassigned{22, 21000, 21002},
-          VmAddressAssigned{"172.16.0.2"},
           VmTearDownStalled{"busy"},
           DriftCorrected{ResourceClass::kVmm, Condition::kDuplicate, "vm-000000000000aaaa",
                          CorrectiveAction::kKilled, "one too many"},
@@ -55,7 +54,8 @@ std::vector<Event> one_of_each() {
           LogEpochBegan{2, EpochReason::kLossAccepted, 90, 100},
           ProjectionDrifted{"vm_runtime", 2, 1000, "0002000000000000aaaa"},
           PersonalErased{VmId{0xaaaa}, "web", 3},
-          LogArchived{1, 4096, "ab-1-4096-cd.archive", 1'000'000, Digest{4, 5, 6}}};
+          LogArchived{1, 4096, "ab-1-4096-cd.archive", 1'000'000, Digest{4, 5, 6}},
+          VmAddressAssigned{"172.16.0.2"}};
 }
 
 EventRecord golden_record(Event event) {

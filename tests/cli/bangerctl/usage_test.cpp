@@ -21,7 +21,7 @@ TEST_CASE(
       {"vm", "create", "--memory", "lots"},
       {"vm", "create", "--memory", "0"},
       {"vm", "create", "--disk", "1GB"},
-      {"vm", "create", "--net", "bridge"},
+      {"vm", "create", "--net", "tap"},
       {"vm", "create", "-p", "0:80"},
       {"vm", "create", "extra"},
       {"vm", "run", "-d", "--", "true"},

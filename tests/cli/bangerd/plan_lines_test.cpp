@@ -37,9 +37,9 @@ TEST_CASE("each VM has a line: what is desired, what was observed, and what is t
   const std::array<std::string, 4> observed{"nothing", "VMM of incarnation 3, its disk, its tap",
                                             "no VMM, loops of its disk", "unknown"};
   const std::vector<Case> cases{
-      {VmState::kCreated, false, "down", {"", "kill_stray", "release_disk", ""}},
-      {VmState::kStopped, false, "down", {"", "kill_stray", "release_disk", ""}},
-      {VmState::kError, false, "down", {"", "kill_stray", "release_disk", ""}},
+      {VmState::kCreated, false, "down", {"", "kill_stray", "release_handles", ""}},
+      {VmState::kStopped, false, "down", {"", "kill_stray", "release_handles", ""}},
+      {VmState::kError, false, "down", {"", "kill_stray", "release_handles", ""}},
       {VmState::kStarting, false, "incarnation 3 up", {"spawn_vmm", "spawn_vmm", "spawn_vmm", "spawn_vmm"}},
       {VmState::kRunning, false, "incarnation 3 up", {"record that it died", "", "record that it died", ""}},
       {VmState::kStopping, false, "down", {"stop_vmm", "stop_vmm", "stop_vmm", "stop_vmm"}},

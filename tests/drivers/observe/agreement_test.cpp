@@ -114,7 +114,7 @@ TEST_CASE("processes: VMMs of both kinds, by odd paths, and none that merely tal
   const Observation seen = host.agreed();
   CHECK(seen.vmms.size() == 2);
   CHECK(seen.vmms.at(kWeb) == std::vector{VmmSighting{identity_of(qemu.pid(), host.spec.boot).value(), 3}});
-  CHECK(seen.vmms.at(kDb) == std::vector{VmmSighting{identity_of(firecracker.pid(), host.spec.boot).value(), 7}});
+  CHECK(seen.vmms.at(kDb) == std::vector{VmmSighting{identity_of(firecracker.pid(), host.spec.boot).value(), 7, VmmKind::kFirecracker}});
   CHECK(seen.vm_directories == std::set{kWeb, kDb, kOld, kNone});
   zombie.wait();
   CHECK(host.agreed() == seen);
