@@ -67,11 +67,18 @@ std::string first_words(std::uint16_t port) {
   return {bytes, got > 0 ? static_cast<std::size_t>(got) : 0};
 }
 
+// As QEMU, the stand-in opens what its guest would boot from.
+std::string disk_in(const TempDir& dir) {
+  const std::string path = dir / "disk";
+  std::ofstream file(path);
+  return path;
+}
+
 struct Running {
   TempDir dir;
   QemuSpec spec{.vm = VmId{0xabc},
                 .kernel = "/none",
-                .disk = "/none",
+                .disk = disk_in(dir),
                 .forwards = {},
                 .api_socket = dir / "api.sock",
                 .pidfile = dir / "pid",
