@@ -173,10 +173,7 @@ Decided decide_on(const Asked& asked, const ReportDrift& report) {
     return outcome(*asked.fleet.vm(*report.vm), report.finding);
   }
   // What no VM owns is the host's. What is only told, or could not be done, is said once; what was done, each time.
-  const bool done = report.finding.action == CorrectiveAction::kRemoved ||
-                    report.finding.action == CorrectiveAction::kRestored ||
-                    report.finding.action == CorrectiveAction::kKilled;
-  if (!done && asked.fleet.host.reported.contains(report.finding.derived_name)) return Decision{kHostStream, {}};
+  if (!was_done(report.finding.action) && asked.fleet.host.reported.contains(report.finding.derived_name)) return Decision{kHostStream, {}};
   return Decision{kHostStream, {{kHostStream, report.finding}}};
 }
 

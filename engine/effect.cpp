@@ -18,6 +18,10 @@ std::string_view name_of(const Effect& effect) {
                     effect);
 }
 
+bool corrects(std::string_view effect) {
+  return effect == "kill_stray" || effect == "release_handles" || effect == "sweep_vm" || effect == "set_network";
+}
+
 StreamId subject_of(const Effect& effect) {
   return std::visit(
       Overloaded{[](const SpawnVmm& e) { return stream_of(e.vm.id); },

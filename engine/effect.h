@@ -67,6 +67,8 @@ using Effect = std::variant<SpawnVmm, AwaitGuest, StopVmm, TearDownVm, KillStray
                             SetNetwork, BuildImage, RemoveImage, Settle, CancelEffects>;
 
 [[nodiscard]] std::string_view name_of(const Effect& effect);
+// An effect of no intent, by its name: it puts right what a look at the host saw.
+[[nodiscard]] bool corrects(std::string_view effect);
 [[nodiscard]] StreamId subject_of(const Effect& effect);
 [[nodiscard]] Sequence fence_of(const Effect& effect);
 

@@ -275,9 +275,8 @@ Misfit fold_host(Fleet& fleet, const Envelope& envelope, const Event& event) {
   } else if (const auto* daemon = std::get_if<DaemonStarted>(&event)) {
     fleet.host.daemon_version = daemon->version;
   } else if (const auto* drift = std::get_if<DriftCorrected>(&event)) {
-    const bool stays = drift->action == CorrectiveAction::kReported || drift->action == CorrectiveAction::kFailed;
-    if (stays) fleet.host.reported.insert(drift->derived_name);
-    else fleet.host.reported.erase(drift->derived_name);
+    if (was_done(drift->action)) fleet.host.reported.erase(drift->derived_name);
+    else fleet.host.reported.insert(drift->derived_name);
   } else if (const auto* epoch = std::get_if<LogEpochBegan>(&event)) {
     fleet.host.log_epoch = epoch->number;
   } else if (!std::holds_alternative<DaemonStopped>(event) && !std::holds_alternative<ProjectionDrifted>(event) &&

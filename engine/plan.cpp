@@ -46,8 +46,7 @@ struct Planner {
     bool busy = false;
     for (const InFlight& effect : under_way(subject)) {
       bool overtaken = effect.fence != vm.fence || effect.effect != wanted;
-      bool corrects = effect.effect == "kill_stray" || effect.effect == "release_handles";  // of no intent
-      if (overtaken && !effect.cancelling && !corrects) {
+      if (overtaken && !effect.cancelling && !corrects(effect.effect)) {
         result.effects.push_back(CancelEffects{subject, effect.fence});
       }
       busy |= overtaken || effect.effect != "await_guest";
@@ -165,10 +164,18 @@ struct Planner {
     }
   }
 
+  // A guest that is being deleted may still run: bridge and rules stay until it is gone.
+  bool last_guest_goes() const {
+    return std::ranges::any_of(fleet.vms, [](const auto& each) {
+      return each.second.state == VmState::kDeleting && !each.second.guest_ip.empty();
+    });
+  }
+
   // The network is all bridged guests' together, and so it has no VM to be planned with.
   void plan_network() {
     if (!under_way(kHostStream).empty() || context.held.contains(kHostStream)) return;
     GuestNetwork wanted = network_of(fleet);
+    if (wanted.empty() && last_guest_goes()) return;  // its end is an event, and comes back here
     const NetworkSighting seen = observation.network;
     const bool left = seen == NetworkSighting::kAsLeft || seen == NetworkSighting::kDamaged;
     const bool gone = seen == NetworkSighting::kAbsent || seen == NetworkSighting::kDamaged;
@@ -183,6 +190,14 @@ struct Planner {
                              std::to_string(wanted.size()) + " guests run on it"};
       result.effects.push_back(SetNetwork{std::move(wanted), std::move(finding)});
     }
+  }
+
+  // One VM's part in it: what the others' are has been planned with them.
+  void plan_network_of(VmId id) {
+    const VmRuntime* vm = fleet.vm(id);
+    const auto was = std::ranges::lower_bound(context.network, id, {}, &BridgedGuest::vm);
+    const bool is_set = was != context.network.end() && was->vm == id;
+    if ((vm ? bridged_guest(*vm) : std::nullopt) != (is_set ? std::optional(*was) : std::nullopt)) plan_network();
   }
 
   // What carries a name of ours and belongs to no VM or image in the log: told once, and not touched.
@@ -253,14 +268,15 @@ Plan plan(const Fleet& fleet, const Observation& observation, const PlanContext&
 Plan plan_subject(const Fleet& fleet, const Observation& observation, const PlanContext& context,
                   StreamId subject) {
   Planner planner{fleet, observation, context};
-  if (const VmRuntime* vm = subject.kind == StreamKind::kVm ? fleet.vm(VmId{subject.id}) : nullptr) {
-    planner.plan_vm(*vm);
-    if (!vm->guest_ip.empty()) planner.plan_network();
-  } else if (!context.network.empty()) {
-    planner.plan_network();  // of a VM that is gone, or after the network itself was set
-  }
-  if (const Image* image = subject.kind == StreamKind::kImage ? fleet.image(ImageId{subject.id}) : nullptr) {
-    planner.plan_image(*image);
+  switch (subject.kind) {
+    case StreamKind::kHost: planner.plan_network(); break;
+    case StreamKind::kVm:
+      if (const VmRuntime* vm = fleet.vm(VmId{subject.id})) planner.plan_vm(*vm);
+      planner.plan_network_of(VmId{subject.id});
+      break;
+    case StreamKind::kImage:
+      if (const Image* image = fleet.image(ImageId{subject.id})) planner.plan_image(*image);
+      break;
   }
   return std::move(planner.result);
 }

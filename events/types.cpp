@@ -127,4 +127,8 @@ std::string_view name_of(CorrectiveAction value) {
   return {};
 }
 
+bool was_done(CorrectiveAction value) {
+  return value != CorrectiveAction::kReported && value != CorrectiveAction::kFailed;
+}
+
 }  // namespace banger

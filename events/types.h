@@ -96,6 +96,9 @@ enum class CorrectiveAction : std::uint16_t { kKilled = 1, kReported = 2, kRemov
 [[nodiscard]] std::string_view name_of(Condition value);
 [[nodiscard]] std::string_view name_of(CorrectiveAction value);
 
+// The host was changed; what was only told of, or could not be done, is still as it was found.
+[[nodiscard]] bool was_done(CorrectiveAction value);
+
 // A number read from outside as an enum, or nothing where no such value exists.
 template <class Enum>
 [[nodiscard]] std::optional<Enum> enum_from(std::uint16_t number) {

@@ -91,25 +91,15 @@ Status StoredLog::read_records(Sequence from, const Interned& interned, const Ta
 }
 
 HostObserver::HostObserver(ObserverChoice choice, uv::Loop& loop, uv::WorkerPool& pool, observe::LookSpec spec,
-                           const effects::GuestLinks& links, Passing passing)
-    : pool_(pool), spec_(std::move(spec)), links_(links), passing_(std::move(passing)) {
+                           Passing passing)
+    : pool_(pool), spec_(std::move(spec)), passing_(std::move(passing)) {
   if (choice == ObserverChoice::kTools) tools_ = std::make_unique<observe::ToolObserver>(loop, pool, spec_);
 }
 
 void HostObserver::observe(std::function<void(Observation)> done) {
   auto finished = [this, done = std::move(done)](observe::Look look) { seen(std::move(look), done); };
-  // Whether the rules are as they were left only they know who left them: the same for both observers.
-  auto take = [this, finished = std::move(finished)](observe::Look look) {
-    auto submitted = pool_.submit(
-        [&links = links_, look = std::move(look)]() mutable {
-          links.look(look.seen);
-          return std::move(look);
-        },
-        finished);
-    BANGER_ASSERT(submitted);
-  };
-  if (tools_) return tools_->observe(std::move(take));
-  auto submitted = pool_.submit([&spec = spec_] { return observe::observe_native(spec); }, std::move(take));
+  if (tools_) return tools_->observe(std::move(finished));
+  auto submitted = pool_.submit([&spec = spec_] { return observe::observe_native(spec); }, std::move(finished));
   BANGER_ASSERT(submitted);  // the runtime has one look under way at most, and the pool is for looks alone
 }
 

@@ -7,7 +7,6 @@
 
 #include "cli/bangerd/config.h"
 #include "cli/bangerd/metrics/measures.h"
-#include "drivers/effects/host_effects.h"
 #include "drivers/observe/tools/tool_observer.h"
 #include "drivers/uv/timer.h"
 #include "drivers/uv/worker_pool.h"
@@ -103,7 +102,7 @@ class HostObserver : public Observer {
   using Passing = std::function<void(const Observation&)>;
 
   HostObserver(ObserverChoice choice, uv::Loop& loop, uv::WorkerPool& pool, observe::LookSpec spec,
-               const effects::GuestLinks& links, Passing passing);
+               Passing passing);
   void observe(std::function<void(Observation)> done) override;
   // Ends the programs of a look that is under way, whose `done` is then not called. Before the pool goes.
   void stop() { tools_.reset(); }
@@ -113,7 +112,6 @@ class HostObserver : public Observer {
 
   uv::WorkerPool& pool_;
   const observe::LookSpec spec_;
-  const effects::GuestLinks& links_;
   Passing passing_;
   std::unique_ptr<observe::ToolObserver> tools_;  // none: native
   std::vector<std::string> unknown_;              // of the last look

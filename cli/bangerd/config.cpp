@@ -16,6 +16,10 @@
 namespace banger::bangerd {
 namespace {
 
+using disk::DiskChoice;
+using effects::AccelChoice;
+using effects::VmmChoice;
+
 constexpr std::size_t kMaxConfigBytes = 256 * 1024;
 
 // One known key: takes its value, or says what it should have been.
@@ -66,46 +70,23 @@ Setter yes_or_no(bool Config::*member) {
   };
 }
 
-std::optional<std::string> set_accel(const toml::node& node, Config& config) {
-  auto value = node.value_exact<std::string>();
-  if (value == "auto") config.accel = effects::AccelChoice::kAuto;
-  else if (value == "kvm") config.accel = effects::AccelChoice::kKvm;
-  else if (value == "tcg") config.accel = effects::AccelChoice::kTcg;
-  else return "\"auto\", \"kvm\" or \"tcg\"";
-  return std::nullopt;
-}
-
-std::optional<std::string> set_vmm(const toml::node& node, Config& config) {
-  auto value = node.value_exact<std::string>();
-  for (auto choice : {effects::VmmChoice::kAuto, effects::VmmChoice::kQemu, effects::VmmChoice::kFirecracker}) {
-    if (value == effects::name_of(choice)) {
-      config.vmm = choice;
+// One of these, by its name.
+template <class Choice>
+Setter one_of(Choice Config::*member, std::initializer_list<Choice> choices) {
+  return [member, choices = std::vector(choices)](const toml::node& node, Config& config) -> std::optional<std::string> {
+    auto value = node.value_exact<std::string>();
+    auto chosen = std::ranges::find_if(choices, [&](Choice each) { return value == name_of(each); });
+    if (chosen != choices.end()) {
+      config.*member = *chosen;
       return std::nullopt;
     }
-  }
-  return "\"auto\", \"qemu\" or \"firecracker\"";
-}
-
-std::optional<std::string> set_disk(const toml::node& node, Config& config) {
-  auto value = node.value_exact<std::string>();
-  for (auto choice : {disk::DiskChoice::kAuto, disk::DiskChoice::kQcow2, disk::DiskChoice::kDmSnapshot, disk::DiskChoice::kRaw}) {
-    if (value == name_of(choice)) {
-      config.disk = choice;
-      return std::nullopt;
+    std::string names;
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      names += i == 0 ? "" : i + 1 < choices.size() ? ", " : " or ";
+      names += '"' + std::string(name_of(choices[i])) + '"';
     }
-  }
-  return "\"auto\", \"qcow2\", \"dm_snapshot\" or \"raw\"";
-}
-
-std::optional<std::string> set_observer(const toml::node& node, Config& config) {
-  auto value = node.value_exact<std::string>();
-  for (auto choice : {ObserverChoice::kNative, ObserverChoice::kTools}) {
-    if (value == name_of(choice)) {
-      config.observer = choice;
-      return std::nullopt;
-    }
-  }
-  return "\"native\" or \"tools\"";
+    return names;
+  };
 }
 
 std::optional<std::string> set_log_level(const toml::node& node, Config& config) {
@@ -184,7 +165,7 @@ const std::vector<Known>& known_keys() {
       {{"disk", "\"auto\"",
         "What new VMs' disks are: qcow2, dm_snapshot (device-mapper; takes root), raw (a copy of the image), or auto: "
         "dm_snapshot where this host can, else qcow2, or raw for Firecracker."},
-       set_disk},
+       one_of(&Config::disk, {DiskChoice::kAuto, DiskChoice::kQcow2, DiskChoice::kDmSnapshot, DiskChoice::kRaw})},
       {{"sweep_leftovers", "false",
         "Whether processes, taps, disks and directories of VMs of this store that its log does not know are removed; "
         "else they are only told of. After a restore from a backup that may be all that is left of a VM."},
@@ -200,7 +181,7 @@ const std::vector<Known>& known_keys() {
        number_of(&Config::resolver_port, 0, 65535)},
       {{"observer", "\"native\"",
         "How the host is looked at: native (the kernel's own interfaces) or tools (pgrep, dmsetup, losetup, ip; slower)."},
-       set_observer},
+       one_of(&Config::observer, {ObserverChoice::kNative, ObserverChoice::kTools})},
       {{"tick_ms", "5000", "How often the host is looked at without any other reason."},
        number_of(&Config::tick_ms, 100, kHour)},
       {{"idle_ms", "60000", "A client that says nothing for so long is dropped."},
@@ -210,7 +191,7 @@ const std::vector<Known>& known_keys() {
       {{"vmm.kind", "\"auto\"",
         "qemu, firecracker, or auto: Firecracker where its program and a usable KVM are there and it can do what the VM "
         "asks for, else QEMU."},
-       set_vmm},
+       one_of(&Config::vmm, {VmmChoice::kAuto, VmmChoice::kQemu, VmmChoice::kFirecracker})},
       {{"vmm.program", "\"qemu-system-x86_64\"", "QEMU, by name or path."}, text(&Config::vmm_program)},
       {{"vmm.firecracker", "\"firecracker\"", "Firecracker, by name or path."}, text(&Config::firecracker_program)},
       {{"vmm.jailer", "none", "Firecracker's jailer, an absolute path: each VM runs in a jail; takes root."},
@@ -222,7 +203,7 @@ const std::vector<Known>& known_keys() {
       {{"vmm.accel", "\"auto\"",
         "auto, kvm or tcg; auto makes a trial boot once per host boot, because a /dev/kvm that opens may still never "
         "boot a guest."},
-       set_accel},
+       one_of(&Config::accel, {AccelChoice::kAuto, AccelChoice::kKvm, AccelChoice::kTcg})},
       {{"vmm.console_bytes", "4194304", "How much is kept of each guest's console."},
        number_of(&Config::console_bytes, 64 * 1024, std::int64_t{1} << 32)},
       {{"vmm.start_timeout_ms", "60000", "How long a VMM may take to be up."},
@@ -279,7 +260,7 @@ std::string describe(ObserverChoice choice) {
   if (choice == ObserverChoice::kNative) return text;
   std::string missing;
   for (const char* tool : {"pgrep", "dmsetup", "losetup", "ip"}) {
-    if (observe::find_tool(tool).empty()) missing += (missing.empty() ? "" : ", ") + std::string(tool);
+    if (!observe::find_tool(tool)) missing += (missing.empty() ? "" : ", ") + std::string(tool);
   }
   return missing.empty() ? text : text + " (not to be found: " + missing + ")";
 }

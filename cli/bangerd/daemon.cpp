@@ -110,7 +110,10 @@ observe::LookSpec look_spec(const effects::HostConfig& host, const disk::Disks& 
                             const effects::GuestLinks& links, StoreId store) {
   observe::LookSpec spec{.layout = host.layout, .boot = host.boot, .where = host.where};
   if (disks.hold_kernel_devices()) spec.disks_of = store;
-  if (links.settings()) spec.links_of = store;
+  if (links.settings()) {
+    spec.links_of = store;
+    spec.network = [&links] { return links.look(); };
+  }
   return spec;
 }
 
@@ -161,7 +164,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto effects = std::make_unique<effects::HostEffects>(
       loop, *quick, *slow, effects::StepTools{host, vmms, *images, handles, disks, links},
       [&runtime](Ask outcome) { runtime->notice(std::move(outcome)); });
-  HostObserver observer(config.observer, loop, *eyes, look_spec(host, disks, links, (*log)->store_id()), links,
+  HostObserver observer(config.observer, loop, *eyes, look_spec(host, disks, links, (*log)->store_id()),
                         [&runtime, &effects](const Observation& observation) {
                           if (effects && runtime) effects->saw(observation, runtime->fleet());
                         });

@@ -144,6 +144,13 @@ std::expected<void, StartFailure> ensure_tap(const StepTools& tools, const VmRun
   return {};
 }
 
+// What the kernel holds for a VM without a VMM; its files stay.
+void let_go(const StepTools& tools, VmId vm, host::JoinedErrors& errors) {
+  errors.add(tools.vmms.remove(vm));
+  errors.add(tools.links.release(vm));
+  errors.add(tools.disks.release(vm, kReleasePatience));
+}
+
 // From the disk on, what a start acquires is in the kernel's hands, and is let go again where it fails.
 std::expected<Vmm, StartFailure> acquire_and_spawn(const StepTools& tools, const VmPaths& paths, const VmRuntime& vm,
                                                    const image::ImageInfo& image, const VmmDriver& driver,
@@ -226,9 +233,7 @@ Status abandon_vmm(const StepTools& tools, VmId vm, const ProcessIdentity& proce
 
 Status release_handles(const StepTools& tools, VmId vm) {
   host::JoinedErrors errors;
-  errors.add(tools.vmms.remove(vm));
-  errors.add(tools.links.release(vm));
-  if (tools.disks.hold_kernel_devices()) errors.add(tools.disks.release(vm, kReleasePatience));
+  let_go(tools, vm, errors);
   BANGER_TRY(errors.status());
   const auto handles = tools.handles.find(vm);
   VmHandles without{.vmm = handles ? handles->vmm : ProcessIdentity{},
@@ -255,9 +260,7 @@ Status remove_vm(const StepTools& tools, VmId vm) {
   if (!seen) return std::unexpected(seen.error());
   for (const VmmSighting& each : *seen) BANGER_TRY(kill_process(each.process));
   host::JoinedErrors errors;
-  errors.add(tools.links.release(vm));
-  errors.add(tools.disks.release(vm, kReleasePatience));
-  errors.add(tools.vmms.remove(vm));
+  let_go(tools, vm, errors);
   errors.add(tools.handles.drop(vm));
   std::error_code error;
   std::filesystem::remove_all(paths.dir, error);

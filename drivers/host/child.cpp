@@ -234,16 +234,16 @@ Result<std::string> run_child_checked(const ChildSpec& spec, const LineCallback&
               (why.empty() ? "" : ": " + why));
 }
 
-Result<std::string> find_program(const std::string& name) {
+Result<std::string> find_program(const std::string& name, const std::string& besides) {
   const auto runs = [](const std::string& path) { return ::access(path.c_str(), X_OK) == 0; };
   if (name.contains('/')) {
     if (runs(name)) return name;
     return fail_errno(name, errno);
   }
   const char* path = std::getenv("PATH");
-  std::istringstream places(path ? path : "");
+  std::istringstream places((path ? path : "") + (":" + besides));
   for (std::string place; std::getline(places, place, ':');) {
-    if (runs(place + "/" + name)) return place + "/" + name;
+    if (!place.empty() && runs(place + "/" + name)) return place + "/" + name;
   }
   return fail("there is no program " + name + " in PATH", ENOENT);
 }

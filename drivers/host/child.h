@@ -47,8 +47,8 @@ using LineCallback = std::function<void(std::string_view line)>;
 [[nodiscard]] Result<std::string> run_child_checked(const ChildSpec& spec,
                                                     const LineCallback& on_line = {});
 
-// Where a program is that would be started under this name: looked up in PATH unless it has a '/'. ENOENT where there is
-// none that we may run.
-[[nodiscard]] Result<std::string> find_program(const std::string& name);
+// Where a program is that would be started under this name: looked up in PATH, then in `besides`
+// ("/a:/b"), unless it has a '/'. ENOENT where there is none that we may run.
+[[nodiscard]] Result<std::string> find_program(const std::string& name, const std::string& besides = {});
 
 }  // namespace banger::host

@@ -87,6 +87,7 @@ Look compose(const LookSpec& spec, Parts parts) {
     seen.links_known = parts.links && seen.directories_known;
     seen.taps = taps_of(*spec.links_of, take(parts.links, "links", look), seen.vm_directories);
   }
+  seen.network = parts.network;
   return look;
 }
 

@@ -3,6 +3,7 @@
 // that part of the Observation unknown, never empty (rule 3). compose() is pure.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,6 +22,8 @@ struct LookSpec {
   // Whose devices and loops, and whose taps, are looked for; unset: this daemon can have none, and nobody looks.
   std::optional<StoreId> disks_of = {};
   std::optional<StoreId> links_of = {};
+  // Whether bridge and rules are as they were left: only they know who left them. Called on a worker thread; unset: unknown.
+  std::function<NetworkSighting()> network = {};
 };
 
 // The directories that an id names, below ours.
@@ -39,6 +42,7 @@ struct Parts {
   Result<std::vector<std::string>> loop_marks = {};    // anybody's
   Result<std::vector<network::Link>> links = {};       // of them name, alias and `tap` are looked at
   Result<Directories> directories = {};
+  NetworkSighting network = NetworkSighting::kUnknown;
 };
 
 struct Look {

@@ -13,6 +13,7 @@ Look observe_native(const LookSpec& spec) {
     parts.loop_marks = loop::marks();
   }
   if (spec.links_of) parts.links = network::all_links();
+  if (spec.network) parts.network = spec.network();
   parts.directories = read_directories(spec.layout);
   return compose(spec, std::move(parts));
 }

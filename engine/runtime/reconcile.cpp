@@ -79,7 +79,7 @@ bool Runtime::may_begin(const Effect& effect) const {
 void Runtime::begin(const Effect& effect) {
   StreamId subject = subject_of(effect);
   if (!may_begin(effect)) {
-    dirty_.insert(subject);
+    dirty_.insert(subject);  // its turn comes with its durability
     return;
   }
   Sequence fence = fence_of(effect);
@@ -104,8 +104,7 @@ void Runtime::effect_ended(StreamId subject, Sequence fence, std::string_view ef
   tell(end.retry_later ? "again_later" : "end", effect, subject, fence);
   if (effects.empty()) context_.in_flight.erase(subject);
   if (disturbs(effect)) disturb(subject);
-  const bool corrects = effect == "kill_stray" || effect == "release_handles" || effect == "sweep_vm" || effect == "set_network";
-  if (corrects) status_.corrections += end.outcomes.size();
+  if (corrects(effect)) status_.corrections += end.outcomes.size();
   for (Ask& outcome : end.outcomes) report(std::move(outcome), "driver");
   if (end.retry_later) context_.held.insert(subject);
   dirty_.insert(subject);

@@ -33,12 +33,14 @@ struct Options {
 // What a VM was at some moment, by a time and a name; the rival is a bound of 100 ms. Also how many events a search
 // without an index looks at.
 [[nodiscard]] Status past(const Options& options, Report& report);
+// The same of the log in `dir`, which is there.
+[[nodiscard]] Status ask_past(const std::string& dir, Report& report);
 // Intents of 64 clients over RPC; rivals: a method that does nothing, SQLite with a transaction
 // each.
 [[nodiscard]] Status rpc(const Options& options, Report& report);
 // A hundred followers of one daemon, one of them deaf, while 10,000 events a second are offered; rival: one follower.
 [[nodiscard]] Status follow(const Options& options, Report& report);
-// A daemon on ten million events: restart, memory, listing, looking back. Beside fixed limits.
+// A daemon on ten million events: restart, memory, listing, and `past`. Beside fixed limits.
 [[nodiscard]] Status big_log(const Options& options, Report& report);
 // `bangerctl vm ls` from start to end with a daemon running; rival: `true`.
 [[nodiscard]] Status cli_start(const Options& options, Report& report);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "events/log/files.h"
 #include "tests/bench/bench.h"
@@ -81,11 +82,15 @@ Result<Told> ask(const std::string& dir, std::size_t rounds) {
   return told;
 }
 
-Result<Told> measure(const std::string& dir, std::size_t events, std::size_t vms,
-                     std::size_t rounds) {
+using Before = std::function<Status(const std::string& data_dir)>;
+
+// `before`: what is asked of the log before a daemon has it.
+Result<Told> measure(const std::string& dir, std::size_t events, std::size_t vms, std::size_t rounds,
+                     const Before& before = {}) {
   Report::progress("big_log: writing " + std::to_string(events) + " events of " +
                    std::to_string(vms) + " VMs");
   BANGER_TRY(write_past(dir + "/daemon/data", events, vms));
+  if (before) BANGER_TRY(before(dir + "/daemon/data"));
   auto told = ask(dir, rounds);
   std::filesystem::remove_all(dir + "/daemon");
   return told;
@@ -105,7 +110,8 @@ Status big_log(const Options& options, Report& report) {
   const auto rounds = options.pick<std::size_t>(1, 3, 5);
   const auto small = measure(options.dir, events / 10, many, rounds);
   if (!small) return std::unexpected(small.error());
-  const auto large = measure(options.dir, events, many, rounds);
+  const auto large = measure(options.dir, events, many, rounds,
+                             [&](const std::string& data_dir) { return ask_past(data_dir, report); });
   if (!large) return std::unexpected(large.error());
   const auto fleet =
       measure(options.dir, events, options.pick<std::size_t>(50, 1'000, 1'000), rounds);

@@ -125,8 +125,9 @@ Status measure_list(const log::EventLog& log, Sequence head, Report& report) {
   return {};
 }
 
-Status measure(const std::string& dir, std::size_t events, Report& report) {
-  BANGER_TRY(write(dir, events));
+}  // namespace
+
+Status ask_past(const std::string& dir, Report& report) {
   auto log = log::EventLog::open({.paths = log_paths(dir)});
   if (!log) return std::unexpected(std::move(log).error());
   const Sequence head = (*log)->head().sequence;
@@ -141,20 +142,19 @@ Status measure(const std::string& dir, std::size_t events, Report& report) {
               .sense = Target::kAtMost,
               .target = 1,
               .details = {{"p50_ms", median(*shown)},
-                          {"events", static_cast<double>(events)},
+                          {"events", static_cast<double>(head)},
                           {"scanned_per_s", *scanned}}});
   BANGER_TRY(measure_list(**log, head, report));
   return (*log)->shutdown();
 }
-
-}  // namespace
 
 Status past(const Options& options, Report& report) {
   const auto events = options.pick<std::size_t>(2'000, 100'000, 1'000'000);
   Report::progress("past: writing " + std::to_string(events) + " events");
   const std::string dir = options.dir + "/past";
   std::filesystem::create_directory(dir);
-  const auto done = measure(dir, events, report);
+  Status done = write(dir, events);
+  if (done) done = ask_past(dir, report);
   std::filesystem::remove_all(dir);
   return done;
 }

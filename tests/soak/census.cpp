@@ -33,20 +33,12 @@ void count_files(const e2e::Sandbox& banger, const fs::path& process, Census& ce
   }
 }
 
-std::size_t count_loops(const e2e::Sandbox& banger) {
+// Entries of a directory of /sys that have this file, and it begins like this.
+std::size_t count_marked(const fs::path& directory, const char* file, const std::string& mark) {
   std::size_t count = 0;
   std::error_code error;
-  for (const auto& each : fs::directory_iterator("/sys/block", error)) {
-    count += first_line(each.path() / "loop/backing_file").starts_with(banger.dir() + "/") ? 1 : 0;
-  }
-  return count;
-}
-
-std::size_t count_taps(const std::string& store) {
-  std::size_t count = 0;
-  std::error_code error;
-  for (const auto& each : fs::directory_iterator("/sys/class/net", error)) {
-    count += first_line(each.path() / "ifalias").starts_with("banger:" + store + ":") ? 1 : 0;
+  for (const auto& each : fs::directory_iterator(directory, error)) {
+    count += first_line(each.path() / file).starts_with(mark) ? 1 : 0;
   }
   return count;
 }
@@ -66,7 +58,7 @@ std::uint64_t private_kib(const fs::path& process) {
 bool Census::same_as(const Census& other) const {
   return files == other.files && threads == other.threads && vms == other.vms && ports == other.ports &&
          addresses == other.addresses && vmms == other.vmms && directories == other.directories && loops == other.loops &&
-         taps == other.taps && under_way == other.under_way && corrections == other.corrections;
+         devices == other.devices && taps == other.taps && under_way == other.under_way && corrections == other.corrections;
 }
 
 Census take_census(const e2e::Sandbox& banger) {
@@ -85,8 +77,10 @@ Census take_census(const e2e::Sandbox& banger) {
   census.corrections = status.at("corrections");
   census.vmms = banger.processes_of("banger-stub-vmm").size();
   census.directories = entries(banger.data() + "/vms");
-  census.loops = count_loops(banger);
-  census.taps = count_taps(daemon.at("store_id"));
+  const std::string store = daemon.at("store_id");
+  census.loops = count_marked("/sys/block", "loop/backing_file", banger.dir() + "/");
+  census.devices = count_marked("/sys/block", "dm/uuid", "BANGER-" + store);
+  census.taps = count_marked("/sys/class/net", "ifalias", "banger:" + store + ":");
   census.head = daemon.at("head_sequence");
   census.threads = entries(process / "task");
   census.memory_kib = private_kib(process);
@@ -103,6 +97,7 @@ std::vector<Row> rows_of(const Census& before, const Census& after) {
           {"VMM processes", before.vmms, after.vmms},
           {"directories", before.directories, after.directories},
           {"loops", before.loops, after.loops},
+          {"devices", before.devices, after.devices},
           {"taps", before.taps, after.taps},
           {"effects under way", before.under_way, after.under_way},
           {"corrections", before.corrections, after.corrections},

@@ -1,5 +1,5 @@
 // A count of all that a daemon holds and must not hold more of with every VM that comes and goes: taken by looking at it
-// from outside (/proc, /sys) and by asking it. Two counts are compared by soak_test.cpp.
+// from outside (/proc, /sys) and by asking it. Two counts are compared by rounds.cpp.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@ struct Census {
   std::size_t vmms = 0;       // processes of the stand-in
   std::size_t directories = 0;
   std::size_t loops = 0;      // on files of this store
+  std::size_t devices = 0;    // of device-mapper, of this store
   std::size_t taps = 0;       // with this store's mark
   std::size_t under_way = 0;  // effects, and those that wait for a tick
   std::uint64_t corrections = 0;

@@ -54,6 +54,16 @@ Status GuestLinks::ensure_rules() {
   return {};
 }
 
+// A guest whose tap is still there may still run, and must not without rules.
+Status GuestLinks::check_no_guest() const {
+  const auto links = network::our_links(settings_->store);
+  if (!links) return std::unexpected(links.error());
+  for (const network::OurLink& each : *links) {
+    if (each.link.tap) return fail("the tap " + each.link.name + " is still there", EBUSY);
+  }
+  return {};
+}
+
 Status GuestLinks::acquire(const VmRuntime& vm, std::optional<uid_t> owner) {
   if (!settings_) return not_here();
   const auto address = parse_ipv4(vm.guest_ip);
@@ -89,6 +99,7 @@ Status GuestLinks::set(const GuestNetwork& network, std::uint16_t dns_port) {
   if (!settings_) return network.empty() ? Status() : not_here();
   std::lock_guard lock(mutex_);
   if (network.empty()) {
+    BANGER_TRY(check_no_guest());
     applied_.reset();
     BANGER_TRY(network::remove_nat(settings_->store, settings_->bridge));
     return network::remove_bridge(settings_->store, settings_->bridge);
@@ -110,13 +121,9 @@ Status GuestLinks::set(const GuestNetwork& network, std::uint16_t dns_port) {
   return {};
 }
 
-void GuestLinks::look(Observation& seen) const {
-  if (!settings_) return;
+NetworkSighting GuestLinks::look() const {
+  if (!settings_) return NetworkSighting::kUnknown;
   std::lock_guard lock(mutex_);
-  seen.network = look_at_network();
-}
-
-NetworkSighting GuestLinks::look_at_network() const {
   const auto bridge = network::find_link(settings_->bridge);
   // Without rules of this daemon's: is there a table of ours at all?
   const auto rules = network::compare_nat(applied_.value_or(network::AppliedNat{plan_of(*settings_, {}, 0), "", false}));

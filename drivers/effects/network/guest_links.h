@@ -42,15 +42,15 @@ class GuestLinks {
   [[nodiscard]] Result<bool> holds(VmId vm) const;
 
   // All that these guests share: bridge, taps as they are to be in it, rules. For none of them, neither bridge nor
-  // rules, unless the bridge still has ports. `dns_port`: the resolver's on 127.0.0.1; 0: none.
+  // rules; EBUSY while a guest's tap is there, an Error while somebody else's port is. `dns_port`: the resolver's on 127.0.0.1; 0: none.
   [[nodiscard]] Status set(const GuestNetwork& network, std::uint16_t dns_port);
 
-  // Adds taps and network to a look at the host.
-  void look(Observation& seen) const;
+  // Whether bridge and rules are as the last set() or acquire() left them.
+  [[nodiscard]] NetworkSighting look() const;
 
  private:
   [[nodiscard]] Status ensure_rules();
-  [[nodiscard]] NetworkSighting look_at_network() const;
+  [[nodiscard]] Status check_no_guest() const;
 
   const std::optional<LinkSettings> settings_;
   mutable std::mutex mutex_;

@@ -1,5 +1,7 @@
 #include "drivers/effects/network/network_effect.h"
 
+#include <cerrno>
+
 namespace banger::effects {
 
 // Guests' rules lead to the resolver's port, so it is opened before them.
@@ -27,6 +29,7 @@ void NetworkEffect::begin(const SetNetwork& effect, std::function<void(EffectEnd
   const auto ended = [this, here = here_, named, finding = effect.finding, done](const Status& set) {
     if (!*here) return;
     EffectEnd end{.outcomes = {}, .retry_later = !set};
+    if (!set && set.error().sys_errno == EBUSY) return done(std::move(end));  // nothing is wrong: a guest is still going
     if (set && finding) end.outcomes.push_back(ReportDrift{std::nullopt, *finding});
     const Status& failed = set ? named : set;
     std::string failure = failed ? "" : failed.error().message;

@@ -66,12 +66,12 @@ const Json& object_at(const Json& object, const char* key) {
   return found != object.end() && found->is_object() ? *found : kNone;
 }
 
-}  // namespace
-
 std::string escaped(std::string text) {
   for (std::size_t dot = text.find('.'); dot != std::string::npos; dot = text.find('.', dot + 2)) text.insert(dot, "\\");
   return text;
 }
+
+}  // namespace
 
 // That of a VM's own, or of any jail.
 std::string socket_pattern() {

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "drivers/host/child.h"
 #include "drivers/loop_device/loop_device.h"
 #include "drivers/observe/process.h"
 #include "events/assert.h"
@@ -91,6 +91,8 @@ Result<std::vector<network::Link>> prove_links(StoreId store, const Result<std::
 
 }  // namespace
 
+Result<std::string> find_tool(const std::string& name) { return host::find_program(name, "/usr/sbin:/sbin"); }
+
 ToolObserver::ToolObserver(uv::Loop& loop, uv::WorkerPool& pool, LookSpec spec, ToolOptions options)
     : loop_(loop), pool_(pool), spec_(std::move(spec)), options_(std::move(options)) {}
 
@@ -114,7 +116,7 @@ void ToolObserver::ask(const std::string& tool, const Arguments& program, const 
                           .timeout_ms = options_.deadline_ms,
                           .max_output_bytes = options_.max_output_bytes};
   process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
-  if (std::string path = find_tool(program.front()); !path.empty()) process.argv.front() = std::move(path);
+  if (auto path = find_tool(program.front())) process.argv.front() = *std::move(path);
   auto& asked = asked_[tool];
   auto started = uv::Process::start(loop_, std::move(process), [this, tool, none_found](uv::ProcessResult result) {
     told(tool, judge(std::move(result), none_found));
@@ -148,19 +150,9 @@ Parts ToolObserver::prove(const LookSpec& spec, const Reports& reports) {
     parts.loop_marks = prove_loops(reports.at("losetup"));
   }
   if (spec.links_of) parts.links = prove_links(*spec.links_of, reports.at("ip"));
+  if (spec.network) parts.network = spec.network();
   parts.directories = read_directories(spec.layout);
   return parts;
-}
-
-std::string find_tool(const std::string& name) {
-  if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? name : "";
-  const char* path = std::getenv("PATH");
-  std::string places = std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin:";
-  for (std::size_t end = 0; (end = places.find(':')) != std::string::npos; places.erase(0, end + 1)) {
-    const std::string candidate = places.substr(0, end) + "/" + name;
-    if (end > 0 && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return {};
 }
 
 }  // namespace banger::observe

@@ -56,7 +56,7 @@ class ToolObserver {
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);
 };
 
-// Where a program is, in PATH or where administrators' programs are; empty: nowhere.
-[[nodiscard]] std::string find_tool(const std::string& name);
+// Where a program is, in PATH or where administrators' programs are. ENOENT where it is nowhere.
+[[nodiscard]] Result<std::string> find_tool(const std::string& name);
 
 }  // namespace banger::observe

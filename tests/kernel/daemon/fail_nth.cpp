@@ -45,8 +45,11 @@ FailPlan* shared_plan() {
 // True once, for the call that is to fail; errno says how.
 bool fails(const char* what, const char* which, int error) {
   FailPlan* plan = shared_plan();
-  if (!plan || plan->left.load() <= 0 || plan->left.fetch_sub(1) != 1) return false;
-  std::snprintf(plan->failed, sizeof plan->failed, "%s %s", what, which);
+  if (!plan || plan->left.load() <= 0) return false;
+  char call[sizeof plan->failed];
+  std::snprintf(call, sizeof call, "%s %s", what, which);
+  if (std::strncmp(call, plan->only, std::strlen(plan->only)) != 0 || plan->left.fetch_sub(1) != 1) return false;
+  std::memcpy(plan->failed, call, sizeof call);
   errno = error;
   return true;
 }

@@ -38,6 +38,17 @@ void write_image(const std::string& dir) {
   rootfs.write(bytes, static_cast<std::streamsize>(kImageBytes));
 }
 
+// Ours, with the state of each.
+std::vector<std::pair<std::string, std::string>> processes() {
+  std::vector<std::pair<std::string, std::string>> ours;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");  // "PID (NAME) STATE ..."
+    std::string pid, name, state;
+    if (file >> pid >> name >> state && name.starts_with("(banger")) ours.emplace_back(name, state);
+  }
+  return ours;
+}
+
 }  // namespace
 
 GuestDaemon::GuestDaemon(const std::string& dir, std::vector<std::string> environment)
@@ -132,16 +143,23 @@ std::vector<std::string> links() {
   return links;
 }
 
-std::string left_in_kernel() {
-  std::string left = kernel_holds();
+std::string left_beside_daemon() {
+  std::string left = rules();
   for (const std::string& link : links()) left += "link " + link + "\n";
-  left += rules();
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "stat");  // "PID (NAME) STATE ..."
-    std::string stat;
-    if (!std::getline(file, stat) || stat.find("(banger") == std::string::npos) continue;
-    left += "process " + stat.substr(stat.find('('), stat.find(')') + 3 - stat.find('(')) + "\n";  // a zombie too
+  for (const auto& block : fs::directory_iterator("/sys/block")) {
+    const bool held = fs::exists(block.path() / "dm") || fs::exists(block.path() / "loop");
+    if (held) left += "device " + block.path().filename().string() + "\n";
   }
+  for (const auto& [name, state] : processes()) {
+    // The daemon sleeps or runs; a zombie of a VMM that it has not reaped is told.
+    if (name != "(bangerd)" || state == "Z") left += "process " + name + " " + state + "\n";
+  }
+  return left;
+}
+
+std::string left_in_kernel() {
+  std::string left = left_beside_daemon() + kernel_holds();
+  for (const auto& [name, state] : processes()) left += "process " + name + " " + state + "\n";
   return left;
 }
 

@@ -57,8 +57,10 @@ void kill_vmm(pid_t pid);
 // The links that there are, but for the loopback, in no order.
 [[nodiscard]] std::vector<std::string> links();
 
-// Everything that banger may have acquired from the kernel and that somebody else can list: devices, loops, links, rules,
-// processes. Empty: nothing of ours.
+// Everything that banger may have acquired from the kernel and that the kernel itself lists: devices, loops, links, rules,
+// processes but for a daemon that is up. Empty: nothing of ours.
+[[nodiscard]] std::string left_beside_daemon();
+// The same with the daemon, and by the tools that a person would ask, too.
 [[nodiscard]] std::string left_in_kernel();
 
 }  // namespace banger::test
