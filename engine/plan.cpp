@@ -194,9 +194,10 @@ struct Planner {
 
   // One VM's part in it: what the others' are has been planned with them.
   void plan_network_of(VmId id) {
+    if (!context.network) return plan_network();
     const VmRuntime* vm = fleet.vm(id);
-    const auto was = std::ranges::lower_bound(context.network, id, {}, &BridgedGuest::vm);
-    const bool is_set = was != context.network.end() && was->vm == id;
+    const auto was = std::ranges::lower_bound(*context.network, id, {}, &BridgedGuest::vm);
+    const bool is_set = was != context.network->end() && was->vm == id;
     if ((vm ? bridged_guest(*vm) : std::nullopt) != (is_set ? std::optional(*was) : std::nullopt)) plan_network();
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "engine/effect.h"
@@ -20,7 +21,7 @@ struct InFlight {
 struct PlanContext {
   std::map<StreamId, std::vector<InFlight>> in_flight;
   std::set<StreamId> held;  // failed since the last tick: not tried again before the next one
-  GuestNetwork network;     // as it was last set
+  std::optional<GuestNetwork> network = GuestNetwork();  // as it was last set; nothing: that failed, somewhere on its way
   bool sweep = false;       // the configuration says that VMs of ours which no log knows are to be removed
 };
 

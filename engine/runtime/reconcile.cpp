@@ -30,10 +30,7 @@ void Runtime::plan_dirty() {
   if (!planned_once_ || stopping_) return;
   std::set<StreamId> dirty = std::exchange(dirty_, {});
   for (StreamId subject : dirty) {
-    const VmRuntime* vm = subject.kind == StreamKind::kVm ? store_.fleet.vm(VmId{subject.id}) : nullptr;
-    const Image* image = subject.kind == StreamKind::kImage ? store_.fleet.image(ImageId{subject.id}) : nullptr;
-    Sequence last = vm ? vm->last_sequence : image ? image->last_sequence : 0;
-    if (last > durable_.sequence) {
+    if (!is_durable(subject)) {
       dirty_.insert(subject);  // its turn comes with its durability
       continue;
     }
@@ -63,17 +60,19 @@ void Runtime::dispatch(Plan plan) {
   }
 }
 
+// Whether all that is known of a VM or an image is on disk.
+bool Runtime::is_durable(StreamId subject) const {
+  const VmRuntime* vm = subject.kind == StreamKind::kVm ? store_.fleet.vm(VmId{subject.id}) : nullptr;
+  const Image* image = subject.kind == StreamKind::kImage ? store_.fleet.image(ImageId{subject.id}) : nullptr;
+  return (vm ? vm->last_sequence : image ? image->last_sequence : 0) <= durable_.sequence;
+}
+
 // Whether all that an effect was planned on is on disk.
 bool Runtime::may_begin(const Effect& effect) const {
-  const auto durable = [this](VmId id) {
-    const VmRuntime* vm = store_.fleet.vm(id);
-    return !vm || vm->last_sequence <= durable_.sequence;
-  };
   if (const auto* network = std::get_if<SetNetwork>(&effect)) {
-    return std::ranges::all_of(network->network, [&](const BridgedGuest& guest) { return durable(guest.vm); });
+    return std::ranges::all_of(network->network, [&](const BridgedGuest& guest) { return is_durable(stream_of(guest.vm)); });
   }
-  const StreamId subject = subject_of(effect);
-  return subject.kind != StreamKind::kVm || durable(VmId{subject.id});
+  return is_durable(subject_of(effect));
 }
 
 void Runtime::begin(const Effect& effect) {
@@ -90,7 +89,7 @@ void Runtime::begin(const Effect& effect) {
   const auto* network = std::get_if<SetNetwork>(&effect);
   ports_.effects.begin(effect, [this, subject, fence, name,
                                 set = network ? std::optional(network->network) : std::nullopt](EffectEnd end) {
-    if (set && !end.retry_later) context_.network = *set;
+    if (set) context_.network = end.retry_later ? std::nullopt : set;
     effect_ended(subject, fence, name, std::move(end));
   });
 }

@@ -146,6 +146,7 @@ class Runtime {
   void plan_dirty();
   void plan_all();
   void dispatch(Plan plan);
+  [[nodiscard]] bool is_durable(StreamId subject) const;
   [[nodiscard]] bool may_begin(const Effect& effect) const;
   void begin(const Effect& effect);
   void effect_ended(StreamId subject, Sequence fence, std::string_view effect, EffectEnd end);

@@ -86,7 +86,7 @@ void SimulatedHost::apply_to_host(const Event& event) {
   if (std::holds_alternative<HostBooted>(event)) observation_.vmms.clear();
   if (!std::holds_alternative<DaemonStarted>(event)) return;
   context_.in_flight.clear();
-  context_.network.clear();
+  context_.network = GuestNetwork();
 }
 
 void SimulatedHost::apply(const Fleet& fleet, const EventRecord& record) {

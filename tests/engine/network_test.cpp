@@ -129,6 +129,20 @@ TEST_CASE("the network follows the guests that are up, and what was set is not s
   CHECK(network_in(last)->network.empty());
 }
 
+TEST_CASE("rules whose setting failed are set again, whoever the guests are by then") {
+  World world = host_with_image();
+  world.doing(bridged("a", true));
+  const VmId a = vm(world, "a").id;
+  Observation seen{.processes_known = true, .directories_known = true, .links_known = true};
+  seen.network = NetworkSighting::kAsLeft;
+  PlanContext context;
+  context.network = network_of(world.fleet);
+  CHECK_FALSE(network_in(plan_subject(world.fleet, seen, context, stream_of(a))));
+  context.network.reset();  // it failed on its way
+  CHECK(network_in(plan_subject(world.fleet, seen, context, stream_of(a))));
+  CHECK(network_in(plan(world.fleet, seen, context)));
+}
+
 TEST_CASE("a tap that was taken from a running VM is told once for each incarnation") {
   World world = web_in(VmState::kRunning);
   world.given(VmAddressAssigned{"172.16.0.2"});

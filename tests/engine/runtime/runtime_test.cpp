@@ -17,6 +17,16 @@ TEST_CASE("nothing is answered and nothing done before it is durable") {
   CHECK(name_of(world.effects.begun.front().effect) == "spawn_vmm");
 }
 
+TEST_CASE("a look that comes before a request is durable begins nothing for it") {
+  World world;
+  world.ask(MakeImage{"base", ImageSource::kRecipe, "tiny", ""}, 1);
+  world.timers.fire(World::kTickMs);
+  world.observer.see(world.seen());
+  CHECK(world.effects.begun.empty());
+  world.sync();
+  CHECK_FALSE(world.effects.begun.empty());
+}
+
 TEST_CASE("a refusal that rests on what is not durable yet waits for it") {
   World world;
   world.make_image();
