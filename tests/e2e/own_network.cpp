@@ -17,6 +17,8 @@ void enter_own_network() {
   if (entered) return;
   REQUIRE(::unshare(CLONE_NEWNET | CLONE_NEWNS) == 0);
   REQUIRE(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+  // /sys/class/net is of the namespace that mounted it (`ip netns exec` does the same).
+  REQUIRE(::mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0);
   network::test::sh("ip link set lo up");
   std::string resolv = "/tmp/banger-resolv-XXXXXX";
   const int fd = ::mkstemp(resolv.data());

@@ -122,7 +122,7 @@ TEST_CASE("the network follows the guests that are up, and what was set is not s
   // It may still run while it is being deleted: the rules stay until it is gone.
   world.doing(DeleteVm{"a", true});
   CHECK(names(plan_subject(world.fleet, seen, context, stream_of(a))) ==
-        std::vector<std::string>{"cancel_effects", "tear_down_vm"});
+        std::vector<std::string>{"tear_down_vm"});
   world.doing(ReportTornDown{a, vm(world, "a").fence});
   Plan last = plan_subject(world.fleet, seen, context, stream_of(a));
   REQUIRE(network_in(last));

@@ -4,6 +4,11 @@
 
 namespace banger::sim {
 
+// What waits for an end holds its own task.
+Hands::~Hands() {
+  for (const TaskPtr& task : tasks_) task->on_end = nullptr;
+}
+
 void Hands::begin(const Effect& effect, std::function<void(EffectEnd)> done) {
   auto task = std::make_shared<Task>();
   task->subject = subject_of(effect);
@@ -87,6 +92,7 @@ Hands::Steps Hands::release_steps(VmId vm) {
   Steps steps;
   for (bool Things::* part : {&Things::tap, &Things::device, &Things::loop}) {
     steps.push_back(faulty([this, vm, part] {
+      if (!host_.vmms_of(vm).empty()) return Done::kNo;  // busy: somebody has it open
       if (const auto found = host_.things.find(vm); found != host_.things.end()) found->second.*part = false;
       return Done::kYes;
     }));

@@ -24,6 +24,10 @@ class Hands : public EffectRunner, public Observer {
   Hands(Scheduler& scheduler, Host& host, const HostFaults& faults, std::function<void(Ask)> notice)
       : scheduler_(scheduler), host_(host), faults_(faults), notice_(std::move(notice)) {}
 
+  ~Hands();
+  Hands(const Hands&) = delete;
+  Hands& operator=(const Hands&) = delete;
+
   void begin(const Effect& effect, std::function<void(EffectEnd)> done) override;
   void cancel(StreamId subject, Sequence fence) override;
   void observe(std::function<void(Observation)> done) override;

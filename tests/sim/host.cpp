@@ -1,9 +1,10 @@
 #include "tests/sim/host.h"
 
+#include <algorithm>
+
 namespace banger::sim {
 namespace {
 
-constexpr std::int32_t kPids = 48;
 constexpr std::size_t kStrangers = 12;
 
 }  // namespace
@@ -20,11 +21,23 @@ std::int32_t Host::spawn(VmId vm, std::uint32_t incarnation, bool stray) {
       must(process.vm != vm || process.stray, "the VM runs twice");
     }
   }
-  do {
-    next_pid_ = next_pid_ % kPids + 1;
-  } while (processes_.contains(next_pid_));
-  processes_[next_pid_] = {++ticks_, vm, incarnation, stray};
-  return next_pid_;
+  std::int32_t pid = 1;
+  while (processes_.contains(pid)) ++pid;  // what was free last: it comes again at once
+  processes_[pid] = {++ticks_, vm, incarnation, stray};
+  if (!stray) spawned_.emplace(vm, incarnation);
+  return pid;
+}
+
+bool Host::runs_now(VmId vm, std::uint32_t incarnation) const {
+  return std::ranges::any_of(processes_, [&](const auto& each) {
+    return each.second.vm == vm && each.second.incarnation == incarnation && !each.second.stray;
+  });
+}
+
+void Host::strangers_come_and_go() {
+  const auto oldest = std::ranges::find_if(processes_, [](const auto& each) { return !each.second.vm; });
+  spawn(VmId{}, 0);  // with the pid of whoever ended last
+  if (oldest != processes_.end()) processes_.erase(oldest);
 }
 
 bool Host::runs(const ProcessIdentity& process) const {
@@ -59,7 +72,6 @@ void Host::reboot() {
   ++boot_.lo;
   processes_.clear();
   ticks_ = 0;  // start times come again, too: only the boot id tells them apart
-  next_pid_ = 0;
   for (auto& [vm, each] : things) each = {.directory = each.directory};
   bridge.reset();
   start_strangers();

@@ -50,8 +50,13 @@ class Host {
   // By pid alone, whoever that is by now.
   void kill_pid(std::int32_t pid);
   [[nodiscard]] std::vector<VmmSighting> vmms_of(VmId vm) const;
+  // Whether ours was ever started, and whether it runs now.
+  [[nodiscard]] bool ever_ran(VmId vm, std::uint32_t incarnation) const { return spawned_.contains({vm, incarnation}); }
+  [[nodiscard]] bool runs_now(VmId vm, std::uint32_t incarnation) const;
   [[nodiscard]] ProcessIdentity identity(std::int32_t pid) const { return {boot_, pid, processes_.at(pid).start_ticks}; }
 
+  // Somebody else's process ends, and another one begins: so pids come again.
+  void strangers_come_and_go();
   // Power lost: processes and all that the kernel held.
   void reboot();
 
@@ -69,10 +74,9 @@ class Host {
   void start_strangers();
 
   BootId boot_{7, 1};
-  std::int32_t next_pid_ = 0;
   std::uint64_t ticks_ = 0;
   std::map<std::int32_t, Process> processes_;
-  std::size_t strangers_ = 0;
+  std::set<std::pair<VmId, std::uint32_t>> spawned_;
 };
 
 // The host as a look at it by the daemon of this life would show it, all at one moment.

@@ -74,10 +74,16 @@ void Oracles::took(const EventRecord& record) {
   if (std::holds_alternative<VmDeleted>(record.event)) {
     must(host_.of_vm(vm).empty(), "a VM is called deleted, and there is still:" + host_.of_vm(vm));
   }
+  const auto ended = [&](std::uint32_t incarnation) {
+    must(!host_.runs_now(vm, incarnation), "a VM is called down, and it runs");
+  };
+  if (const auto* stopped = std::get_if<VmStopped>(&record.event)) ended(stopped->incarnation);
+  if (const auto* died = std::get_if<VmDied>(&record.event)) ended(died->incarnation);
   if (const auto* started = std::get_if<VmStarted>(&record.event)) {
     std::uint32_t& before = started_[vm];
     must(started->incarnation > before, "an incarnation was started twice");
     before = started->incarnation;
+    must(host_.ever_ran(vm, started->incarnation), "a VM is called started, and nobody started it");
   }
 }
 
@@ -119,6 +125,7 @@ void Oracles::settled(const Runtime& runtime) const {
   for (const auto& [subject, effects] : runtime.plan_context().in_flight) {
     for (const InFlight& each : effects) must(each.effect == "await_guest", std::string(each.effect) + " never ends");
   }
+  must(fleet().host.boot == host_.boot(), "the log does not know of this boot");
   for (const auto& [id, vm] : fleet().vms) check_vm(host_, vm);
   for (const auto& [pid, process] : host_.processes()) {
     must(!process.vm || fleet().vms.contains(process.vm) || process.stray, "a process of no VM's is left");

@@ -79,7 +79,7 @@ Scenario make_scenario(std::uint64_t seed) {
   Scenario scenario{.seed = seed, .log = {}, .host = {}, .actions = {}};
   scenario.log = {.slow_percent = some_percent(dice, 20), .kept_percent = static_cast<unsigned>(dice.below(101))};
   scenario.host = {.fail_percent = some_percent(dice, 15),
-                   .lie_percent = some_percent(dice, 10),
+                   .lie_percent = some_percent(dice, 35),
                    .slow_percent = some_percent(dice, 20),
                    .blind_percent = some_percent(dice, 30),
                    .deaf_percent = some_percent(dice, 60),

@@ -49,6 +49,7 @@ class Simulation {
 
   Verdict run() {
     try {
+      strangers();
       start_daemon();
       run_until(last_us_);
       log_faults_ = {.slow_percent = 0, .kept_percent = log_faults_.kept_percent};
@@ -86,6 +87,11 @@ class Simulation {
     }
   }
 
+  void strangers() {
+    host_.strangers_come_and_go();
+    scheduler_.in_world(scheduler_.dice().below(kSecond), [this] { strangers(); });
+  }
+
   void say(const std::string& what) {
     if (tracing_) verdict_.trace.push_back(std::to_string(scheduler_.now_us() / 1000) + " ms: " + what);
   }
@@ -121,6 +127,11 @@ class Simulation {
                                          *std::move(store));
     hands_->set_fleet(&runtime_->fleet());
     runtime_->start();
+    // Clients that were never answered ask again: by its id they learn what became of a request.
+    for (const Request& call : calls_) {
+      if (answered_.contains(call.id) || scheduler_.dice().chance(20)) continue;
+      scheduler_.in(scheduler_.dice().below(2 * kSecond), [this, &call] { send(call); });
+    }
   }
 
   void kill_daemon() {
@@ -221,7 +232,10 @@ class Simulation {
 
   void send(const Request& request) {
     if (!runtime_) return;  // nobody listens; a client may ask again
-    runtime_->submit(request, [this, request](const Answer& answer) { oracles_.answered(request, answer); });
+    runtime_->submit(request, [this, request](const Answer& answer) {
+      answered_.insert(request.id);
+      oracles_.answered(request, answer);
+    });
   }
 
   void stop_daemon(std::uint64_t delay_us) {
@@ -258,8 +272,14 @@ class Simulation {
     // Deleting: it could come after the proof that nothing is there. Never one that a start could take for its own, for the disk
     // of that one is not there.
     if (row.state == VmState::kDeleting) return;
-    const bool stale = row.state == VmState::kStarting || number / 7 % 2 == 0;
-    host_.spawn(id, row.incarnation - (stale && row.incarnation > 0 ? 1 : 0), true);
+    const bool no_disk = row.state == VmState::kStarting || !host_.things[id].device;
+    const bool stale = no_disk || number / 7 % 2 == 0;
+    const std::int32_t pid = host_.spawn(id, row.incarnation - (stale && row.incarnation > 0 ? 1 : 0), true);
+    // It may end by itself while somebody is about to end it, and its pid may be another's by then.
+    if (number % 3 == 0) return;
+    scheduler_.in_world(scheduler_.dice().below(8 * kSecond), [this, process = host_.identity(pid)] {
+      if (host_.kill(process) && hands_) hands_->process_ended(process, std::nullopt);
+    });
   }
 
   Scheduler scheduler_;
@@ -274,6 +294,7 @@ class Simulation {
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<Runtime> runtime_;
   std::deque<Request> calls_;
+  std::set<CommandId> answered_;
   std::uint64_t last_us_ = 0;
   std::uint64_t stopping_life_ = 0;
   bool coming_ = false;
