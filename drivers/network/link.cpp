@@ -65,6 +65,7 @@ std::optional<Link> read_link(nlmsghdr* message) {
   const auto info = within<IFLA_INFO_MAX>(all[IFLA_LINKINFO]);
   link.kind = text_of(info[IFLA_INFO_KIND]);
   if (link.kind == "tun") read_tun(info[IFLA_INFO_DATA], link);
+  link.attached = link.tap && flag_of(all[IFLA_CARRIER]);
   if (text_of(info[IFLA_INFO_SLAVE_KIND]) == "bridge") {
     link.isolated = flag_of(within<IFLA_BRPORT_MAX>(info[IFLA_INFO_SLAVE_DATA])[IFLA_BRPORT_ISOLATED]);
   }

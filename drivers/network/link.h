@@ -24,6 +24,7 @@ struct Link {
   bool tap = false;
   bool vnet_hdr = false;
   bool persistent = false;
+  bool attached = false;  // some process has it open: it has a carrier
   std::optional<std::uint32_t> owner_uid;
 
   friend bool operator==(const Link&, const Link&) = default;

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "drivers/network/change.h"
 #include "drivers/network/rtnl.h"
@@ -42,6 +44,20 @@ Status make_tap(const std::string& name, const TapSpec& spec) {
   }
   if (::ioctl(fd.get(), TUNSETPERSIST, 1UL) != 0) return fail_errno("keep tap " + name, errno);
   return {};
+}
+
+// Our own descriptor is closed, and may live on for a moment in a child of another thread that was forked meanwhile and has not
+// come to its exec(2): till then a VMM would be told that its tap is busy.
+Status await_detached(const std::string& name) {
+  constexpr std::chrono::seconds kPatience{10};
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    const auto link = must_find(name);
+    if (!link) return std::unexpected(link.error());
+    if (!link->attached) return {};
+    if (std::chrono::steady_clock::now() > until) return fail("some process keeps the tap " + name + " open", EBUSY);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 Status set_master(const Rtnl& rtnl, const Link& link, const Link& bridge) {
@@ -78,7 +94,10 @@ Result<Link> ensure_tap(const TapSpec& spec) {
   auto found = find_link(name);
   if (!found) return std::unexpected(found.error());
   if (*found) BANGER_TRY(check_tap(**found, mark));
-  if (!*found || !made_right(**found, spec)) BANGER_TRY(make_tap(name, spec));
+  if (!*found || !made_right(**found, spec)) {
+    BANGER_TRY(make_tap(name, spec));
+    BANGER_TRY(await_detached(name));
+  }
   auto link = must_find(name);
   if (!link) return link;
   BANGER_TRY(set_alias(*rtnl, *link, mark));

@@ -99,17 +99,20 @@ std::string describe(const Action& action) {
   std::string text = std::to_string(action.at_us / 1000) + " ms: " + std::string(name_of(action.deed));
   const bool asks = action.deed == Deed::kAsk || action.deed == Deed::kAskOther;
   if (!asks) return text + " (" + std::to_string(action.number % 100) + ")";
-  const auto of = [](const auto& ask) -> std::string {
-    if constexpr (requires { ask.settings.net; }) return "create " + ask.name + (ask.start ? " and start" : "") + ", net " + std::string(name_of(ask.settings.net));
-    else if constexpr (requires { ask.force; }) return "delete " + ask.vm;
-    else if constexpr (requires { ask.autostart; }) return "set " + ask.vm;
-    else if constexpr (requires { ask.recipe; }) return "make image " + ask.name;
-    else if constexpr (requires { ask.mode; }) return (std::is_same_v<std::decay_t<decltype(ask)>, StopVm> ? "stop " : "restart ") + ask.vm;
-    else if constexpr (std::is_same_v<std::decay_t<decltype(ask)>, StartVm>) return "start " + ask.vm;
-    else if constexpr (std::is_same_v<std::decay_t<decltype(ask)>, DeleteImage>) return "delete image " + ask.image;
-    else return "report";
+  const auto words = Overloaded{
+      [](const CreateVm& ask) {
+        return "create " + ask.name + (ask.start ? " and start" : "") + ", net " + std::string(name_of(ask.settings.net));
+      },
+      [](const StartVm& ask) { return "start " + ask.vm; },
+      [](const StopVm& ask) { return "stop " + ask.vm; },
+      [](const RestartVm& ask) { return "restart " + ask.vm; },
+      [](const DeleteVm& ask) { return "delete " + ask.vm; },
+      [](const SetVm& ask) { return "set " + ask.vm; },
+      [](const MakeImage& ask) { return "make image " + ask.name; },
+      [](const DeleteImage& ask) { return "delete image " + ask.image; },
+      [](const auto&) { return std::string("nothing that clients ask"); },
   };
-  return text + ": " + std::visit(of, action.ask);
+  return text + ": " + std::visit(words, action.ask);
 }
 
 }  // namespace banger::sim

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 
 #include "tests/catch.h"
@@ -43,7 +44,8 @@ class Users {
       REQUIRE(ended != under_way_.end());
       const auto [round, at] = ended->second;
       under_way_.erase(ended);
-      INFO("round " << round << ", step " << at);
+      std::ifstream said(banger_.dir() + "/users.log");
+      INFO("round " << round << ", step " << at << "; users were told:\n" << said.rdbuf());
       REQUIRE(Sandbox::finish(info.si_pid) == 0);
       if (!step(round, at + 1) && begun_ < until) (void)step(begun_++, 0);
     }
@@ -107,6 +109,7 @@ void nothing_is_left(const Census& census) {
   CHECK(census.loops == 0);
   CHECK(census.devices == 0);
   CHECK(census.taps == 0);
+  CHECK(census.under_way == 0);
   CHECK(census.corrections == 0);  // nothing had to be put right: every step was done where it was due
 }
 
@@ -143,10 +146,10 @@ void live_through(const Sandbox& banger, const Rounds& rounds) {
   const std::uint64_t first_head = take_census(banger).head;
   users.run(warm_up);
   Census before;
-  // A connection that its client has closed is closed by the daemon a moment later.
+  // A connection that its client has closed is closed by the daemon a moment later, and the bridge goes after its last guest.
   CHECK(e2e::eventually([&] {
     const Census now = take_census(banger);
-    return std::exchange(before, now).same_as(now);
+    return std::exchange(before, now).same_as(now) && now.under_way == 0;
   }));
   users.run(rounds.count - warm_up);
   Census after;

@@ -59,7 +59,7 @@ Status GuestLinks::check_no_guest() const {
   const auto links = network::our_links(settings_->store);
   if (!links) return std::unexpected(links.error());
   for (const network::OurLink& each : *links) {
-    if (each.link.tap) return fail("the tap " + each.link.name + " is still there", EBUSY);
+    if (each.link.tap && each.proven) return fail("the tap " + each.link.name + " is still there", EBUSY);
   }
   return {};
 }

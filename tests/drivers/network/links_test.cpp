@@ -122,8 +122,10 @@ TEST_CASE("a tap is made as a VMM wants it, again changes nothing, and goes", "[
 
     {
       const Guest guest(made.name, "172.16.0.2");  // open, as by a VMM: what is right needs no opening
-      EXPECT(must(ensure_tap(tap(kWeb))) == made);
+      Link open = must(ensure_tap(tap(kWeb)));
+      EXPECT(std::exchange(open.attached, false) && open == made);
     }
+    EXPECT(must(find_link(made.name)) == made);
     EXPECT(says(error_of(remove_bridge(kStore, "br-banger")), "still has 1 ports"));
     must(remove_tap(kStore, kWeb));
     must(remove_tap(kStore, kWeb));
