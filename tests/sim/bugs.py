@@ -58,6 +58,7 @@ BUGS = {
     "overtaken-not-cancelled": ("engine/plan.cpp", "if (overtaken && !effect.cancelling && !corrects(effect.effect)) {", "if (false) {"),
     "leftovers-not-released": ("engine/plan.cpp", "if (!held.empty()) result.effects.push_back(ReleaseHandles{vm.id, std::move(held)});", ""),
     "duplicates-not-killed": ("engine/plan.cpp", "if (right && presence == Presence::kAbsent) {", "if (right) {"),
+    "swept-without-being-asked": ("engine/plan.cpp", "const bool sweep = context.sweep && ", "const bool sweep = "),
     # Running.
     "answer-before-sync": ("engine/runtime/runtime.cpp", "  when_durable([answer = std::move(answer), accepted] { answer(accepted); });",
                            "  answer(accepted);"),
@@ -68,6 +69,7 @@ BUGS = {
                                    "pending != undurable_commands_.end() && false) {"),
     "old-commands-forgotten": ("engine/runtime/runtime.cpp", "    record = *found;\n", ""),
     "older-look-believed": ("engine/runtime/reconcile.cpp", "    if (disturbed) mark_disturbed(observation, subject);\n", ""),
+    "exec-without-client-stays": ("engine/runtime/runtime.cpp", "    for (const OpenExec& exec : vm.execs) arm_exec_grace(id, exec.id);\n", ""),
     "held-for-ever": ("engine/runtime/reconcile.cpp", "  context_.held.clear();\n", ""),
     "failed-rules-believed": ("engine/runtime/reconcile.cpp", "if (set) context_.network = end.retry_later ? std::nullopt : set;",
                               "if (set && !end.retry_later) context_.network = set;"),

@@ -10,6 +10,7 @@ std::string of(const VmRuntime& vm) { return vm.name + " (" + std::string(name_o
 // What a VM must have on the host, and nothing else.
 void check_vm(const Host& host, const VmRuntime& vm) {
   const auto vmms = host.vmms_of(vm.id);
+  must(vm.execs.empty(), of(vm) + " has an open exec that nobody holds");
   const auto found = host.things.find(vm.id);
   const Things has = found == host.things.end() ? Things{} : found->second;
   if (vm.state != VmState::kRunning) {
@@ -119,7 +120,7 @@ void Oracles::opened() {
   }
 }
 
-void Oracles::settled(const Runtime& runtime) const {
+void Oracles::settled(const Runtime& runtime, bool sweep, const std::map<VmId, Things>& leftovers) const {
   must(runtime.settled(), "the log does not come to rest");
   must(runtime.fleet().vms == fleet().vms && runtime.fleet().images == fleet().images, "the live fleet is not what a replay gives");
   for (const auto& [subject, effects] : runtime.plan_context().in_flight) {
@@ -131,7 +132,12 @@ void Oracles::settled(const Runtime& runtime) const {
     must(!process.vm || fleet().vms.contains(process.vm) || process.stray, "a process of no VM's is left");
   }
   for (const auto& [id, things] : host_.things) {
-    must(fleet().vms.contains(id) || things == Things{}, "of no VM is left:" + host_.of_vm(id));
+    const bool left = leftovers.contains(id) && !sweep;
+    must(fleet().vms.contains(id) || left || things == Things{}, "of no VM is left:" + host_.of_vm(id));
+  }
+  for (const auto& [id, things] : leftovers) {
+    const auto found = host_.things.find(id);
+    must(sweep || (found != host_.things.end() && found->second == things), "what is not known was touched");
   }
   for (const ImageId image : host_.images) {
     must(fleet().images.contains(image), "the directory of no image is left");

@@ -21,7 +21,8 @@ class Oracles {
   // A daemon has opened the log: what was acknowledged is there, and the stored rows are what a replay gives.
   void opened();
   // After the faults: everything is as it was asked for, and nothing is left of what is gone.
-  void settled(const Runtime& runtime) const;
+  // `sweep`: nothing of unknown VMs is left; else it is all there still.
+  void settled(const Runtime& runtime, bool sweep, const std::map<VmId, Things>& leftovers) const;
 
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   [[nodiscard]] const Fleet& fleet() const { return replay_.fleet(); }

@@ -21,7 +21,7 @@ VmSettings some_settings(test::Dice& dice) {
 Ask some_ask(test::Dice& dice) {
   const std::string vm = some_name(dice);
   const StopMode mode = dice.chance(30) ? StopMode::kForced : StopMode::kGraceful;
-  switch (dice.below(14)) {
+  switch (dice.below(16)) {
     case 0:
     case 1:
     case 2:
@@ -34,7 +34,9 @@ Ask some_ask(test::Dice& dice) {
     case 9:
     case 10: return DeleteVm{vm, dice.chance(80)};
     case 11: return SetVm{.vm = vm, .vcpus = static_cast<std::uint32_t>(1 + dice.below(4)), .open = dice.chance(50)};
-    case 12: return MakeImage{"image-" + std::to_string(dice.below(3)), ImageSource::kRecipe, "tiny", ""};
+    case 12:
+    case 13: return StartExec{vm, {"true"}, false, 0};
+    case 14: return MakeImage{"image-" + std::to_string(dice.below(3)), ImageSource::kRecipe, "tiny", ""};
     default: return DeleteImage{"image-" + std::to_string(dice.below(3))};
   }
 }
@@ -43,7 +45,7 @@ Ask some_ask(test::Dice& dice) {
 std::vector<Deed> some_deeds(test::Dice& dice) {
   std::vector<Deed> deeds(4 + dice.below(8), Deed::kAsk);
   for (const Deed deed : {Deed::kAskAgain, Deed::kAskOther, Deed::kKillDaemon, Deed::kStopDaemon, Deed::kReboot, Deed::kEndVmm,
-                          Deed::kPowerOff, Deed::kStray, Deed::kTakeTap, Deed::kDamageRules, Deed::kFreePorts, Deed::kSetClock}) {
+                          Deed::kPowerOff, Deed::kStray, Deed::kTakeTap, Deed::kDamageRules, Deed::kFreePorts, Deed::kLeftover, Deed::kSetClock}) {
     if (dice.chance(35)) deeds.insert(deeds.end(), 1 + dice.below(3), deed);
   }
   return deeds;
@@ -69,6 +71,7 @@ std::string_view name_of(Deed deed) {
     case Deed::kTakeTap: return "a tap is taken";
     case Deed::kDamageRules: return "the rules are damaged";
     case Deed::kFreePorts: return "ports become free";
+    case Deed::kLeftover: return "something of an unknown VM";
     case Deed::kSetClock: return "the clock is set";
   }
   return {};
@@ -76,7 +79,7 @@ std::string_view name_of(Deed deed) {
 
 Scenario make_scenario(std::uint64_t seed) {
   test::Dice dice(seed * 0x9e3779b97f4a7c15 + 1);
-  Scenario scenario{.seed = seed, .log = {}, .host = {}, .actions = {}};
+  Scenario scenario{.seed = seed, .log = {}, .host = {}, .sweep = false, .actions = {}};
   scenario.log = {.slow_percent = some_percent(dice, 20), .kept_percent = static_cast<unsigned>(dice.below(101))};
   scenario.host = {.fail_percent = some_percent(dice, 15),
                    .lie_percent = some_percent(dice, 35),
@@ -84,6 +87,7 @@ Scenario make_scenario(std::uint64_t seed) {
                    .blind_percent = some_percent(dice, 30),
                    .deaf_percent = some_percent(dice, 60),
                    .port_percent = some_percent(dice, 10)};
+  scenario.sweep = dice.chance(50);
   const std::vector<Deed> deeds = some_deeds(dice);
   scenario.actions.push_back({1'000, Deed::kAsk, 0, MakeImage{"base", ImageSource::kRecipe, "tiny", ""}});
   std::uint64_t at_us = 1'000'000;
@@ -108,6 +112,7 @@ std::string describe(const Action& action) {
       [](const RestartVm& ask) { return "restart " + ask.vm; },
       [](const DeleteVm& ask) { return "delete " + ask.vm; },
       [](const SetVm& ask) { return "set " + ask.vm; },
+      [](const StartExec& ask) { return "exec in " + ask.vm; },
       [](const MakeImage& ask) { return "make image " + ask.name; },
       [](const DeleteImage& ask) { return "delete image " + ask.image; },
       [](const auto&) { return std::string("nothing that clients ask"); },

@@ -23,6 +23,7 @@ enum class Deed {
   kTakeTap,
   kDamageRules,   // somebody changes the rules, or deletes the bridge
   kFreePorts,
+  kLeftover,      // of a VM that no log knows
   kSetClock,      // ten years back, forward, or right again
 };
 [[nodiscard]] std::string_view name_of(Deed deed);
@@ -38,6 +39,7 @@ struct Scenario {
   std::uint64_t seed = 0;
   LogFaults log;
   HostFaults host;
+  bool sweep = false;  // leftovers of unknown VMs are to go
   std::vector<Action> actions;
 };
 

@@ -39,7 +39,7 @@ class Gate : public EffectRunner {
 class Simulation {
  public:
   Simulation(const Scenario& scenario, bool trace)
-      : scheduler_(scenario.seed), log_faults_(scenario.log), host_faults_(scenario.host), oracles_(disk_, host_),
+      : scheduler_(scenario.seed), sweep_(scenario.sweep), log_faults_(scenario.log), host_faults_(scenario.host), oracles_(disk_, host_),
         entropy_(scheduler_.dice()), tracing_(trace) {
     for (const Action& action : scenario.actions) {
       scheduler_.in_world(action.at_us, [this, &action] { act(action); });
@@ -78,7 +78,7 @@ class Simulation {
   }
 
   void check_settled() {
-    oracles_.settled(*runtime_);
+    oracles_.settled(*runtime_, sweep_, leftovers_);
     const Plan left = plan(runtime_->fleet(), look_at(host_, scheduler_.life()), runtime_->plan_context());
     for (const Effect& effect : left.effects) {
       // What nobody owns was told of, and stays.
@@ -114,7 +114,8 @@ class Simulation {
                            .boot = host_.boot(),
                            .kernel_release = "6.1",
                            .version = "sim",
-                           .tick_ms = 5'000};
+                           .tick_ms = 5'000,
+                           .sweep = sweep_};
     options.limits = {.max_vcpus = 8,
                       .max_memory_mib = 16'384,
                       .max_disk_mib = 65'536,
@@ -193,6 +194,7 @@ class Simulation {
       case Deed::kReboot:
         kill_daemon();
         host_.reboot();
+        for (auto& [vm, things] : leftovers_) things = {.directory = things.directory};
         return start_daemon_in(kSecond + action.number % (5 * kSecond));
       case Deed::kEndVmm: return end_vmm(action.number, std::nullopt);
       case Deed::kPowerOff: return end_vmm(action.number, StoppedBy::kGuest);
@@ -205,6 +207,7 @@ class Simulation {
         else if (host_.bridge) host_.bridge = Bridge{};
         return;
       case Deed::kFreePorts: return host_.busy_ports.clear();
+      case Deed::kLeftover: return leave_something(action.number);
       case Deed::kSetClock: {
         constexpr std::int64_t kTenYears = std::int64_t{315'360'000} * 1'000'000'000;
         const std::int64_t now = std::int64_t{1'700'000'000} * 1'000'000'000;
@@ -235,7 +238,32 @@ class Simulation {
     runtime_->submit(request, [this, request](const Answer& answer) {
       answered_.insert(request.id);
       oracles_.answered(request, answer);
+      if (answer && std::holds_alternative<StartExec>(request.ask)) hold_exec(*answer);
     });
+  }
+
+  // The client that runs it tells of its end, or is gone.
+  void hold_exec(const Accepted& accepted) {
+    const VmId id{accepted.subject.id};
+    const VmRuntime* vm = runtime_->fleet().vm(id);
+    if (!vm) return;
+    for (const OpenExec& exec : vm->execs) {
+      if (exec.started != accepted.first) continue;
+      runtime_->hold_exec(id, exec.id);
+      const bool tells = scheduler_.dice().chance(60);
+      scheduler_.in(scheduler_.dice().below(5 * kSecond), [this, id, exec = exec.id, tells] {
+        if (!tells) return runtime_->release_exec(id, exec);
+        calls_.push_back({{0xe4ec, calls_.size()}, {}, {1000, "ann", "sim"}, FinishExec{id, exec, ExecOutcome::kExited, 0}});
+        send(calls_.back());
+      });
+    }
+  }
+
+  // As after a restore from an older backup: the host has it, the log does not.
+  void leave_something(std::uint64_t number) {
+    const VmId vm{0xdead'0000'0000'0000 + number % 3};
+    leftovers_[vm] = {.directory = true, .loop = number % 2 == 0, .device = number % 5 == 0, .tap = false};
+    host_.things[vm] = leftovers_[vm];
   }
 
   void stop_daemon(std::uint64_t delay_us) {
@@ -283,6 +311,7 @@ class Simulation {
   }
 
   Scheduler scheduler_;
+  const bool sweep_;
   LogFaults log_faults_;
   HostFaults host_faults_;
   Disk disk_;
@@ -295,6 +324,7 @@ class Simulation {
   std::unique_ptr<Runtime> runtime_;
   std::deque<Request> calls_;
   std::set<CommandId> answered_;
+  std::map<VmId, Things> leftovers_;
   std::uint64_t last_us_ = 0;
   std::uint64_t stopping_life_ = 0;
   bool coming_ = false;
