@@ -1,7 +1,6 @@
 #include "drivers/disk/dm_snapshot.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -14,13 +13,14 @@
 #include "drivers/disk/sparse_file.h"
 #include "drivers/host/durable.h"
 #include "drivers/host/joined.h"
+#include "drivers/host/wait_a_little.h"
 #include "drivers/loop_device/loop_device.h"
 
 namespace banger::disk {
 namespace {
 
 constexpr std::uint64_t kChunkBytes = kChunkSectors * dm::kSectorBytes;
-constexpr int kRetryMs = 20;
+constexpr std::chrono::milliseconds kRetry{20};
 constexpr std::chrono::seconds kUndoPatience{2};  // nobody but a scanner can have just opened it
 
 using Clock = std::chrono::steady_clock;
@@ -190,18 +190,12 @@ Result<bool> removed(const SnapshotNames& names) {
   return std::unexpected(gone.error());
 }
 
-bool wait_a_little(Clock::time_point until) {
-  if (Clock::now() >= until) return false;
-  (void)::poll(nullptr, 0, kRetryMs);
-  return true;
-}
-
 Status remove_device(const SnapshotNames& names, Clock::time_point until) {
   for (;;) {
     auto gone = removed(names);
     if (!gone) return std::unexpected(gone.error());
     if (*gone) return {};
-    if (!wait_a_little(until)) return fail(names.device + " is busy: somebody has it open", EBUSY);
+    if (!host::wait_a_little(until, kRetry)) return fail(names.device + " is busy: somebody has it open", EBUSY);
   }
 }
 
@@ -270,7 +264,7 @@ Status detach_own(const SnapshotNames& names, bool device_gone, Clock::time_poin
         [&](const loop::LoopDevice& each) { return each.mark == names.cow_mark || each.mark == names.rest_mark; });
     if (!there) return std::unexpected(there.error());
     if (*there == 0 || !device_gone) return {};
-    if (!wait_a_little(until)) return fail("a loop of " + names.device + " is busy: somebody has it open", EBUSY);
+    if (!host::wait_a_little(until, kRetry)) return fail("a loop of " + names.device + " is busy: somebody has it open", EBUSY);
   }
 }
 

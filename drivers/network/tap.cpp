@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <thread>
 
+#include "drivers/host/wait_a_little.h"
 #include "drivers/network/change.h"
 #include "drivers/network/rtnl.h"
 #include "drivers/uv/fd.h"
@@ -55,8 +55,7 @@ Status await_detached(const std::string& name) {
     const auto link = must_find(name);
     if (!link) return std::unexpected(link.error());
     if (!link->attached) return {};
-    if (std::chrono::steady_clock::now() > until) return fail("some process keeps the tap " + name + " open", EBUSY);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (!host::wait_a_little(until, std::chrono::milliseconds(1))) return fail("some process keeps the tap " + name + " open", EBUSY);
   }
 }
 

@@ -3,22 +3,17 @@
 // BANGER_CRASH_KILLS and BANGER_CRASH_SEED override the number of kills and the seed, which a failure prints.
 #include <poll.h>
 
-#include <cstdlib>
-
 #include "tests/catch.h"
 #include "tests/e2e/sandbox.h"
 #include "tests/support/random.h"
+#include "tests/support/setting.h"
 
 namespace banger::e2e {
 namespace {
 
 constexpr int kVms = 20;
 const std::string kStub = BANGER_STUB_VMM;
-
-std::uint64_t setting(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
+using test::setting;
 
 // What one VM's user asked for and was told; they ask one thing after another.
 struct User {

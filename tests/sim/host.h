@@ -1,4 +1,4 @@
-// The simulated host: what a kernel would hold, and nothing of what anybody thinks of it. Pids are few and come again soon.
+// The simulated host: what a kernel would hold, and nothing of what anybody thinks of it. Pids come again at once.
 // Oracles that need nobody's opinion sit here: no VM runs twice, and what is foreign is not touched.
 #pragma once
 
@@ -67,7 +67,7 @@ class Host {
   std::optional<Bridge> bridge;
   std::set<std::uint16_t> busy_ports;  // somebody else's
 
-  // What is there of ours, a line each; for the end of a run.
+  // What is there of a VM, in words; empty: nothing.
   [[nodiscard]] std::string of_vm(VmId vm) const;
 
  private:

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <utility>
 
 #include "engine/ports.h"
@@ -20,7 +19,8 @@ class Scheduler : public Clock, public Timers {
   [[nodiscard]] std::uint64_t now_us() const { return now_us_; }
   [[nodiscard]] std::int64_t wall_ns() override { return static_cast<std::int64_t>(now_us_) * 1000 + wall_offset_ns_; }
   [[nodiscard]] std::uint64_t monotonic_us() override { return now_us_; }
-  void set_clock(std::int64_t offset_ns) { wall_offset_ns_ = offset_ns; }
+  // So far from what it was at first.
+  void set_clock(std::int64_t by_ns) { wall_offset_ns_ = kEpochNs + by_ns; }
 
   // Chance, for everything that is not the workload's.
   [[nodiscard]] test::Dice& dice() { return dice_; }
@@ -29,7 +29,11 @@ class Scheduler : public Clock, public Timers {
   [[nodiscard]] std::uint64_t life() const { return life_; }
   void begin_life() {
     ++life_;
-    std::erase_if(queue_, [](const auto& entry) { return entry.second.life != kWorld; });
+    std::erase_if(queue_, [this](const auto& entry) {
+      const bool ends = entry.second.life != kWorld;
+      if (ends) times_.erase(entry.first.second);
+      return ends;
+    });
   }
 
   // Runs `what` later, as part of the daemon's life.
@@ -59,6 +63,7 @@ class Scheduler : public Clock, public Timers {
   }
 
  private:
+  static constexpr std::int64_t kEpochNs = 1'700'000'000'000'000'000;
   struct Entry {
     std::uint64_t life = kWorld;
     std::function<void()> run;
@@ -76,7 +81,7 @@ class Scheduler : public Clock, public Timers {
   std::map<TimerId, std::uint64_t> times_;
   TimerId last_ = 0;
   std::uint64_t now_us_ = 1'000'000'000;
-  std::int64_t wall_offset_ns_ = std::int64_t{1'700'000'000} * 1'000'000'000;
+  std::int64_t wall_offset_ns_ = kEpochNs;
   std::uint64_t life_ = 0;
 };
 

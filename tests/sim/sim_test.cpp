@@ -3,20 +3,16 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
-#include <cstdlib>
 
 #include "tests/catch.h"
 #include "tests/sim/simulation.h"
+#include "tests/support/setting.h"
 
 using namespace banger;
 using namespace banger::sim;
+using banger::test::setting;
 
 namespace {
-
-std::uint64_t setting(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
 
 // The failure as short as it gets, and how to have it again.
 std::string explain(const Scenario& scenario, const Verdict& verdict) {

@@ -3,21 +3,17 @@
 #include <sys/wait.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 
 #include "tests/catch.h"
+#include "tests/support/setting.h"
 
 namespace banger::soak {
 namespace {
 
 using e2e::Sandbox;
-
-std::uint64_t setting(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
+using test::setting;
 
 // What the daemon may have more of at the end, in its own memory. The memtables hold what was appended until they are
 // flushed (db_write_buffer_size in events/log/store.cpp), then blocks of its files are cached (8 MiB for each of the column

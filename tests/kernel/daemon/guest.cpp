@@ -49,6 +49,9 @@ std::vector<std::pair<std::string, std::string>> processes() {
   return ours;
 }
 
+// One that is up: it sleeps or runs.
+bool is_daemon(const std::string& name, const std::string& state) { return name == "(bangerd)" && state != "Z"; }
+
 }  // namespace
 
 GuestDaemon::GuestDaemon(const std::string& dir, std::vector<std::string> environment)
@@ -151,15 +154,17 @@ std::string left_beside_daemon() {
     if (held) left += "device " + block.path().filename().string() + "\n";
   }
   for (const auto& [name, state] : processes()) {
-    // The daemon sleeps or runs; a zombie of a VMM that it has not reaped is told.
-    if (name != "(bangerd)" || state == "Z") left += "process " + name + " " + state + "\n";
+    // A zombie of a VMM that the daemon has not reaped is told.
+    if (!is_daemon(name, state)) left += "process " + name + " " + state + "\n";
   }
   return left;
 }
 
 std::string left_in_kernel() {
   std::string left = left_beside_daemon() + kernel_holds();
-  for (const auto& [name, state] : processes()) left += "process " + name + " " + state + "\n";
+  for (const auto& [name, state] : processes()) {
+    if (is_daemon(name, state)) left += "process " + name + " " + state + "\n";
+  }
   return left;
 }
 
