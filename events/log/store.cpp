@@ -1,5 +1,6 @@
 #include "events/log/store.h"
 
+#include <rocksdb/cache.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
@@ -18,6 +19,9 @@ namespace {
 constexpr std::array<const char*, kFamilies> kNames{"ev", "st", "cmd", "kind", "prj", "meta"};
 constexpr std::size_t kProtectionBytes = 8;
 constexpr std::size_t kScanReadahead = 1u << 20;
+// All that is kept in memory of what was read, the files' own indexes and filters included: those grow with the log, and
+// this process must not. What falls out of it is in the page cache.
+constexpr std::size_t kCacheBytes = 16u << 20;
 
 rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
   rocksdb::DBOptions options;
@@ -44,13 +48,17 @@ rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions family_options(std::string_view name) {
+rocksdb::ColumnFamilyOptions family_options(std::string_view name, const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions options;
   options.compression = rocksdb::kLZ4Compression;
   options.bottommost_compression = rocksdb::kZSTD;  // what is old is read seldom
   options.write_buffer_size = 16u << 20;
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;  // in pieces: one look needs few of them
+  table.partition_filters = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   // A memtable finds the place of a new key by comparing its way down a list, and most of a commit's time goes there. A stream's
   // next version, a kind's next events and a row's next value belong beside the last one: that place is remembered.
@@ -72,8 +80,9 @@ rocksdb::ColumnFamilyOptions family_options(std::string_view name) {
 Result<Store> Store::open(const std::filesystem::path& path, StoreMode mode, rocksdb::Env* env) {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   families.reserve(kFamilies + 1);
-  for (const char* name : kNames) families.emplace_back(name, family_options(name));
-  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options({}));
+  const auto cache = rocksdb::NewLRUCache(kCacheBytes);
+  for (const char* name : kNames) families.emplace_back(name, family_options(name, cache));
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options({}, cache));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::DBOptions options = db_options(mode, env);

@@ -113,9 +113,11 @@ Status big_log(const Options& options, Report& report) {
   const auto large = measure(options.dir, events, many, rounds,
                              [&](const std::string& data_dir) { return ask_past(data_dir, report); });
   if (!large) return std::unexpected(large.error());
-  const auto fleet =
-      measure(options.dir, events, options.pick<std::size_t>(50, 1'000, 1'000), rounds);
+  const auto some = options.pick<std::size_t>(50, 1'000, 1'000);
+  const auto fleet = measure(options.dir, events, some, rounds);
   if (!fleet) return std::unexpected(fleet.error());
+  const auto young = measure(options.dir, events / 10, some, rounds);
+  if (!young) return std::unexpected(young.error());
 
   const auto count = static_cast<double>(events);
   at_most(report, "restart_to_answer_ms", median(large->restart_ms), 1'000,
@@ -127,6 +129,11 @@ Status big_log(const Options& options, Report& report) {
   at_most(report, "vm_ls_1000_ms", median(fleet->list_ms), 15, {});
   at_most(report, "daemon_mib", fleet->idle_mib, 64,
           {{"with_10_times_the_vms_mib", large->idle_mib}});
+  report.add({.name = "daemon_growth_mib",
+              .ours = fleet->idle_mib,
+              .rival = young->idle_mib,
+              .target = 1.2,
+              .details = {{"times_the_events", 10}}});
   return {};
 }
 
