@@ -1,10 +1,14 @@
 #include "tests/sim/disk.h"
 
+#include <iterator>
+#include <utility>
+
 namespace banger::sim {
 
 Disk::Disk() { chain_ = log::genesis_of(StoreId{1, 2}, hasher_); }
 
 void Disk::apply(const Group& group) {
+  unmerged_.clear();
   std::vector<log::Frame> frames;
   for (const log::AppendRequest& request : group) {
     for (const log::EncodedEvent& event : request.events) {
@@ -34,13 +38,17 @@ void Disk::apply(const Group& group) {
 void Disk::merge(std::size_t blocks) {
   if (blocks_.size() < blocks + 1) return;
   std::vector<std::string> run;
-  auto end = blocks_.begin();
-  for (; run.size() < blocks; ++end) run.push_back(end->second);
+  const auto end = std::next(blocks_.begin(), static_cast<std::ptrdiff_t>(blocks));
+  unmerged_ = {blocks_.begin(), end};
+  for (const auto& [first, bytes] : unmerged_) run.push_back(bytes);
   auto merged = log::merge_blocks(run, hasher_);
   must(merged.has_value(), "blocks cannot be merged");
-  const Sequence first = blocks_.begin()->first;
   blocks_.erase(blocks_.begin(), end);
-  blocks_[first] = *std::move(merged);
+  blocks_[unmerged_.begin()->first] = *std::move(merged);
+}
+
+void Disk::lose_unsynced() {
+  for (auto& [first, bytes] : std::exchange(unmerged_, {})) blocks_[first] = std::move(bytes);
 }
 
 void Disk::check() {
@@ -94,6 +102,8 @@ void SimLog::kill() {
   if (busy_ && scheduler_.dice().chance(faults_.kept_percent)) {
     disk_.apply(under_way_);
     on_synced_();
+  } else if (!scheduler_.dice().chance(faults_.kept_percent)) {
+    disk_.lose_unsynced();
   }
 }
 

@@ -24,8 +24,10 @@ class Disk {
 
   // One synced batch: events as a block that chains on the last one, and all that belongs to them.
   void apply(const Group& group);
-  // Some of the oldest blocks become one.
+  // Some of the oldest blocks become one, which is durable with the next batch.
   void merge(std::size_t blocks);
+  // The kill: what was written and not synced is gone.
+  void lose_unsynced();
   void write_anchor() { anchor_ = {head_, chain_}; }
   // What opening the log checks: every block, the chain, the anchor. Throws a Failure.
   void check();
@@ -44,6 +46,7 @@ class Disk {
  private:
   log::Hasher hasher_;
   std::map<Sequence, std::string> blocks_;  // by first event
+  std::map<Sequence, std::string> unmerged_;  // what a merge replaced that is not durable yet
   std::map<StreamId, StreamVersion> versions_;
   Sequence head_ = 0;
   Digest chain_{};
@@ -52,7 +55,7 @@ class Disk {
 
 struct LogFaults {
   unsigned slow_percent = 0;        // syncs that take long
-  unsigned kept_percent = 50;       // batches under way at a kill that are there afterwards
+  unsigned kept_percent = 50;       // batches and merges under way at a kill that are there afterwards
 };
 
 // A daemon's log. `on_durable` is told later, and of the latest only.

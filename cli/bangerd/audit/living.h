@@ -10,9 +10,10 @@ namespace banger::bangerd {
 
 // What a page may have and cost.
 struct LivingLimits {
-  std::size_t rows = 512;
-  std::size_t bytes = 512 << 10;   // of rows, of which the last may come on top
-  std::size_t events = 65'536;     // to fold; a stream's own may come on top
+  // Each page reads the same part of the log again: what is to be folded of one stream is all over it.
+  std::size_t rows = 4'096;
+  std::size_t bytes = 2 << 20;     // of rows, of which the last may come on top
+  std::size_t events = 524'288;    // to fold, 16 bytes each until then; a stream's own may come on top
   std::size_t looked = 1'000'000;  // streams, there or not
 };
 
