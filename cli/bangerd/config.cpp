@@ -8,7 +8,6 @@
 #include <functional>
 #include <sstream>
 
-#include "drivers/effects/vmm_drivers.h"
 #include "drivers/http/text_server.h"
 #include "drivers/network/names.h"
 #include "drivers/observe/tools/tool_observer.h"

@@ -11,6 +11,7 @@ namespace banger::effects {
 enum class AccelChoice { kAuto, kKvm, kTcg };
 [[nodiscard]] std::string_view name_of(AccelChoice choice);  // as in the configuration
 enum class VmmChoice { kAuto, kQemu, kFirecracker };
+[[nodiscard]] std::string_view name_of(VmmChoice choice);
 
 struct HostConfig {
   Layout layout;

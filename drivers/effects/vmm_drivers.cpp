@@ -13,15 +13,6 @@ Status fits(const VmmDriver& driver, const VmRuntime& vm, const image::ImageInfo
 
 }  // namespace
 
-std::string_view name_of(VmmChoice choice) {
-  switch (choice) {
-    case VmmChoice::kAuto: return "auto";
-    case VmmChoice::kQemu: return "qemu";
-    case VmmChoice::kFirecracker: return "firecracker";
-  }
-  return {};
-}
-
 VmmDrivers::VmmDrivers(const HostConfig& config, Accelerator& accelerator)
     : config_(config), accelerator_(accelerator), qemu_(config, accelerator), firecracker_(config) {}
 

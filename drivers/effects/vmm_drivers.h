@@ -11,8 +11,6 @@
 
 namespace banger::effects {
 
-[[nodiscard]] std::string_view name_of(VmmChoice choice);  // as in the configuration
-
 class VmmDrivers {
  public:
   // Both must outlive it.

@@ -23,15 +23,6 @@ Result<Acceleration> probe(AccelChoice choice, const std::string& cache_director
 
 }  // namespace
 
-std::string_view name_of(AccelChoice choice) {
-  switch (choice) {
-    case AccelChoice::kAuto: return "auto";
-    case AccelChoice::kKvm: return "kvm";
-    case AccelChoice::kTcg: return "tcg";
-  }
-  return {};
-}
-
 Result<Acceleration> Accelerator::decide(const std::string& kernel) {
   std::lock_guard lock(mutex_);
   if (decided_) return *decided_;
