@@ -46,6 +46,13 @@ std::string text_of(const json& object, const char* key) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
+// Nothing where it is no whole number, or not there: the digest does not cover it, so it may be anything.
+std::optional<std::uint64_t> bytes_of(const json& file) {
+  auto it = file.find("bytes");
+  if (it == file.end() || !it->is_number_unsigned()) return std::nullopt;
+  return it->get<std::uint64_t>();
+}
+
 std::uint64_t allocated_bytes(const std::string& path) {
   struct stat st{};
   if (::stat(path.c_str(), &st) != 0) return 0;
@@ -224,7 +231,7 @@ Result<ImageInfo> read_manifest(const std::string& directory) {
     struct stat st{};
     if (::stat(path.c_str(), &st) != 0) return fail_errno("look at " + path, errno);
     const auto size = static_cast<std::uint64_t>(st.st_size);
-    if (files[name].value("bytes", std::uint64_t{0}) != size)
+    if (bytes_of(files[name]) != size)
       return fail(path + " has changed its size");
     info.disk_bytes += allocated_bytes(path);
     if (name == kRootfsName) info.virtual_bytes = size;

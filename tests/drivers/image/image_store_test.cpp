@@ -231,6 +231,15 @@ TEST_CASE("damage to an image is seen") {
     overwrite(manifest, "toor", static_cast<std::streamoff>(text.find("\"root\"") + 1));
     CHECK_FALSE(f.store.find(kId));
   }
+  SECTION("a manifest with a text where a number should be") {
+    std::ifstream in(manifest);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    const auto first = text.find_first_of("0123456789", text.rfind("\"bytes\""));
+    const auto last = text.find_first_not_of("0123456789", first) - 1;
+    REQUIRE(last > first);
+    for (const auto digit : {first, last}) overwrite(manifest, "\"", static_cast<std::streamoff>(digit));
+    CHECK_FALSE(f.store.find(kId));
+  }
 }
 
 TEST_CASE("an unknown recipe is refused with the known ones; a name is no path") {
