@@ -20,6 +20,7 @@ using effects::AccelChoice;
 using effects::VmmChoice;
 
 constexpr std::size_t kMaxConfigBytes = 256 * 1024;
+constexpr std::size_t kMaxLineBytes = 8 * 1024;
 
 // One known key: takes its value, or says what it should have been.
 using Setter = std::function<std::optional<std::string>(const toml::node&, Config&)>;
@@ -244,6 +245,17 @@ Status take_table(const toml::table& table, const std::string& prefix, const std
   return {};
 }
 
+// A key of many dots is a table in a table for each of them, and the parser's tables go by recursion: of a whole file
+// of dots that is more than a stack. No key goes on over a line's end.
+Status check_lines(std::string_view text, const std::string& path) {
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    const std::size_t length = std::min(text.find('\n'), text.size());
+    if (length > kMaxLineBytes) return fail(path + ":" + std::to_string(line) + ": a line of more than 8 KiB");
+    text.remove_prefix(std::min(length + 1, text.size()));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view name_of(ObserverChoice choice) {
@@ -271,6 +283,7 @@ std::vector<ConfigKey> config_keys() {
 }
 
 Status parse_config(std::string_view text, const std::string& path, Config& config) {
+  BANGER_TRY(check_lines(text, path));
   try {
     BANGER_TRY(take_table(toml::parse(text, path), "", path, config));
   } catch (const toml::parse_error& error) {

@@ -45,6 +45,20 @@ TEST_CASE("the observer is one of two words, and what it lacks is told") {
   CHECK(lacking.starts_with("tools (not to be found: pgrep"));  // the others are where administrators' programs are
 }
 
+TEST_CASE("a key of very many dots is refused, and does not take the stack") {
+  Config config;
+  std::string dots;
+  for (int i = 0; i < 100'000; ++i) dots += "a.";
+  for (const std::string& text : {dots + "a = 1", "[" + dots + "a]", "x = {" + dots + "a = 1}"}) {
+    const auto refused = parse_config("tick_ms = 5000\n" + text, "banger.toml", config);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message == "banger.toml:2: a line of more than 8 KiB");
+  }
+  const std::string most = dots.substr(0, 8000);  // still tables in tables, and no setting
+  CHECK_FALSE(parse_config("[" + most + "a]\n" + most + "a = 1", "banger.toml", config));
+  CHECK(parse_config("socket = \"/" + std::string(4000, 'x') + "\"\r\n", "banger.toml", config));
+}
+
 TEST_CASE("the VMM is one of three words, and a jail needs its users") {
   using effects::VmmChoice;
   Config config;
