@@ -1,6 +1,9 @@
 // Seeded chance for tests: the same seed gives the same run on every machine. Also fills any struct
-// that names its fields, so that a new field is covered the day it is added.
+// that names its fields, so that a new field is covered the day it is added. A fuzzer's bytes may be chance, too.
 #pragma once
+
+#include <algorithm>
+#include <string_view>
 
 #include "events/envelope.h"
 
@@ -9,17 +12,34 @@ namespace banger::test {
 class Dice {
  public:
   explicit Dice(std::uint64_t seed) : state_(seed) {}
+  // Throws that somebody has chosen. Few outcomes take one byte, so that a change to one byte changes one throw.
+  // Behind the last it goes on as a seed does.
+  explicit Dice(std::string_view throws) : throws_(throws) {}
+  [[nodiscard]] bool spent() const { return throws_.empty(); }  // all that were chosen
+
   std::uint64_t next() {  // splitmix64
+    if (!throws_.empty()) return take(sizeof(std::uint64_t));
     std::uint64_t z = (state_ += 0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
     return z ^ (z >> 31);
   }
-  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
+  std::uint64_t below(std::uint64_t bound) {
+    const bool few = bound <= 256 && !throws_.empty();
+    return (few ? take(1) : next()) % bound;
+  }
   bool chance(unsigned percent) { return below(100) < percent; }
 
  private:
-  std::uint64_t state_;
+  std::uint64_t take(std::size_t bytes) {
+    std::uint64_t value = 0;
+    for (const char c : throws_.substr(0, bytes)) value = value << 8 | static_cast<unsigned char>(c);
+    throws_.remove_prefix(std::min(bytes, throws_.size()));
+    return value;
+  }
+
+  std::string_view throws_;
+  std::uint64_t state_ = 0;
 };
 
 inline void fill(Dice& dice, bool& value) {
