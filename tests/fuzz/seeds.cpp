@@ -4,6 +4,7 @@
 #include <capnp/serialize.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "events/bundle/writer.h"
 #include "events/log/archive_file.h"
@@ -119,25 +120,36 @@ void put_rows(const Seeds& seeds, const History& history) {
   }
 }
 
-// A client's first words, and one call.
-std::string bootstrap() {
-  capnp::MallocMessageBuilder message;
-  message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
-  const auto words = capnp::canonicalize(message.getRoot<capnp::rpc::Message>().asReader());
+std::string message_part(capnp::rpc::Message::Reader message) {
+  const auto words = capnp::canonicalize(message);
   return part({words.asChars().begin(), words.asChars().size()});
 }
 
+std::string bootstrap() {
+  capnp::MallocMessageBuilder message;
+  message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
+  return message_part(message.getRoot<capnp::rpc::Message>());
+}
+
+// Whom a call is for: the capability that `question` was answered with, or the one in a field of that answer.
+struct Whom {
+  std::uint64_t interface = capnp::typeId<schema::Control>();
+  std::uint32_t question = 0;
+  std::optional<std::uint16_t> field = {};
+};
+
 template <class Params, class Fill>
-std::string call(std::uint32_t question, std::uint16_t method, Fill fill) {
+std::string call(std::uint32_t question, std::uint16_t method, Fill fill, const Whom& whom = {}) {
   capnp::MallocMessageBuilder message;
   auto out = message.initRoot<capnp::rpc::Message>().initCall();
   out.setQuestionId(question);
-  out.setInterfaceId(capnp::typeId<schema::Control>());
+  out.setInterfaceId(whom.interface);
   out.setMethodId(method);
-  out.initTarget().initPromisedAnswer().setQuestionId(0);
+  auto target = out.initTarget().initPromisedAnswer();
+  target.setQuestionId(whom.question);
+  if (whom.field) target.initTransform(1)[0].setGetPointerField(*whom.field);
   fill(out.initParams().initContent().template initAs<Params>());
-  const auto words = capnp::canonicalize(message.getRoot<capnp::rpc::Message>().asReader());
-  return part({words.asChars().begin(), words.asChars().size()});
+  return message_part(message.getRoot<capnp::rpc::Message>());
 }
 
 std::string greeted() {
@@ -172,10 +184,12 @@ void put_client(const Seeds& seeds) {
   submit("set", [](schema::Intent::Builder intent) { intent.initSetVm().setVm("web"); });
   submit("delete", [](schema::Intent::Builder intent) { intent.initDeleteVm().setVm("web"); });
   submit("image", [](schema::Intent::Builder intent) { intent.initMakeImage().setImportPath("/tmp/x"); });
+  const Whom lease{capnp::typeId<schema::ExecLease>(), 2, 3};
   seeds.put("rpc", "exec", greeted() + call<C::OpenExecParams>(2, 2, [](C::OpenExecParams::Builder params) {
+    params.initCommandId().setHi(1);
     params.setVm("web");
-    params.initArgv(2).set(0, "true");
-  }));
+    params.initArgv(1).set(0, "true");
+  }) + call<schema::ExecLease::FinishParams>(3, 0, [](auto params) { params.setOutcome(1); }, lease));
   seeds.put("rpc", "look", greeted() + call<C::VmParams>(2, 4, [](auto params) { params.setVm("web"); }) +
                                call<C::ConsoleParams>(3, 6, [](auto params) { params.setVm("web"); }) +
                                call<C::ProjectionRowsParams>(4, 8, [](auto params) { params.setName("vm_runtime"); }));
@@ -187,8 +201,15 @@ void put_client(const Seeds& seeds) {
     params.setStreamKind(2);
     params.setReference("web");
   }) + call<C::SearchParams>(3, 21, [](C::SearchParams::Builder params) { params.initQuery().initKinds(1); }));
+  using L = schema::LogCare;
+  const Whom care{capnp::typeId<L>(), 2, 0};
   seeds.put("rpc", "care", greeted() + call<C::LogCareParams>(2, 22, [](auto) {}) +
-                               call<C::VerifyParams>(3, 12, [](auto) {}) + call<C::StopParams>(4, 16, [](auto) {}));
+                               call<L::BundlePartParams>(3, 1, [](L::BundlePartParams::Builder params) {
+                                 params.initSelection().initOthers(1).set(0, 3);
+                               }, care) +
+                               call<L::CheckProjectionsParams>(4, 2, [](auto params) { params.setName("images"); }, care) +
+                               call<L::ArchiveParams>(5, 6, [](auto params) { params.initBefore().setSequence(9); }, care) +
+                               call<C::VerifyParams>(6, 12, [](auto) {}) + call<C::StopParams>(7, 16, [](auto) {}));
 }
 
 }  // namespace
