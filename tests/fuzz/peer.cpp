@@ -23,11 +23,15 @@ Peer::~Peer() {
   thread_.join();
 }
 
-void Peer::serve() const {
+void Peer::serve() {
   for (;;) {
     const Fd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!client) return;
-    (void)::send(client.get(), said_.data(), said_.size(), MSG_NOSIGNAL);
+    const std::string said = [this] {
+      const std::lock_guard lock(mutex_);
+      return said_;
+    }();
+    (void)::send(client.get(), said.data(), said.size(), MSG_NOSIGNAL);
     ::shutdown(client.get(), SHUT_WR);
     // Until it is gone: a reset would take from it what it has not read yet.
     std::array<char, 4096> asked;

@@ -2,6 +2,7 @@
 // over. To each client the same bytes, and then the end of them. A thread of its own answers.
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -19,15 +20,19 @@ class Peer {
   Peer& operator=(const Peer&) = delete;
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  // What clients that connect from now on are told. They must be gone before it is changed.
-  void say(std::string_view bytes) { said_ = bytes; }
+  // What clients that connect from now on are told.
+  void say(std::string_view bytes) {
+    const std::lock_guard lock(mutex_);
+    said_ = bytes;
+  }
 
  private:
-  void serve() const;
+  void serve();
 
   test::TempDir directory_;
   std::string path_;
-  std::string said_;
+  std::mutex mutex_;
+  std::string said_;  // guarded by it
   Fd listener_;
   std::thread thread_;
 };
