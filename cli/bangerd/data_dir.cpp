@@ -1,9 +1,13 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "cli/bangerd/daemon.h"
 #include "drivers/vmm/qemu_argv.h"
@@ -27,10 +31,21 @@ Status check_ours(const std::string& dir) {
   return {};
 }
 
+// As the kernel tells it: the file itself may still have the pid of a daemon before that one, which may be anybody's now.
 std::string holder_of(int lock) {
-  char text[32] = {};
-  ssize_t got = ::pread(lock, text, sizeof text - 1, 0);
-  return got > 0 ? std::string(text, static_cast<std::size_t>(got)) : "unknown";
+  struct stat info {};
+  if (::fstat(lock, &info) != 0) return "unknown";
+  char file[64];
+  std::snprintf(file, sizeof file, "%02x:%02x:%llu", major(info.st_dev), minor(info.st_dev),
+                static_cast<unsigned long long>(info.st_ino));
+  std::ifstream locks("/proc/locks");  // "1: FLOCK  ADVISORY  WRITE 1234 00:2a:5678 0 EOF"
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number, kind, advisory, mode, pid, locked;
+    words >> number >> kind >> advisory >> mode >> pid >> locked;
+    if (kind == "FLOCK" && locked == file) return pid;
+  }
+  return "unknown";
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <rocksdb/table.h>
 
 #include <cerrno>
+#include <cstdarg>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,14 @@ constexpr std::size_t kScanReadahead = 1u << 20;
 // All that is kept in memory of what was read, the files' own indexes and filters included: those grow with the log, and
 // this process must not. What falls out of it is in the page cache.
 constexpr std::size_t kCacheBytes = 16u << 20;
+
+// RocksDB's own log of what it does goes nowhere: once a line of it could not be written, because the disk is full, its writer takes
+// the next one for a mistake and aborts. What fails is told by each call's Status.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
   rocksdb::DBOptions options;
@@ -43,8 +53,7 @@ rocksdb::DBOptions db_options(StoreMode mode, rocksdb::Env* env) {
   options.max_bgerror_resume_count = 0;
   options.max_background_jobs = 2;
   options.max_open_files = 512;
-  options.keep_log_file_num = 4;
-  options.max_log_file_size = 1u << 20;
+  options.info_log = std::make_shared<NoLog>();
   return options;
 }
 
