@@ -94,9 +94,10 @@ bool eventually(const std::function<bool()>& holds) {
   return true;
 }
 
-Sandbox::Sandbox(const std::string& config) : Sandbox(config, {new_directory(), BANGER_BIN_DIR, {}}) {}
+Sandbox::Sandbox(const std::string& config) : Sandbox(config, {{}, BANGER_BIN_DIR, {}}) {}
 
 Sandbox::Sandbox(const std::string& config, Place place) : place_(std::move(place)) {
+  if (place_.dir.empty()) place_.dir = new_directory();
   fs::create_directories(dir());
   std::ofstream(dir() + "/banger.toml") << config;
 }

@@ -21,7 +21,7 @@ struct Ran {
 
 // Where a sandbox lies that outlives its test (a guest that reboots), or whose programs lie elsewhere.
 struct Place {
-  std::string dir;                       // made where it is not there; leave() removes it
+  std::string dir;                       // made where it is not there, a new one where empty; leave() removes it
   std::string bin;                       // bangerctl and bangerd
   std::vector<std::string> environment;  // for these, "NAME=VALUE"
 };
