@@ -7,6 +7,10 @@ using Cxx = import "/capnp/c++.capnp";
 using E = import "event.capnp";
 $Cxx.namespace("banger::schema");
 
+# How the words begin by which a call fails that the caller's role does not allow, or by which the daemon ends a
+# connection (an abort message) of somebody who has none. docs/SECURITY.md has the roles.
+const notPermitted :Text = "not permitted: ";
+
 interface Control {
   # Client names itself for the actor of its events ("bangerctl 0.1.0"); first call on every connection.
   hello @0 (client :Text) -> (info :DaemonInfo);

@@ -15,6 +15,7 @@ enum Exit : int {
   kFailed = 1,          // refused, or it did not work
   kUsage = 2,           // the command line makes no sense
   kNoDaemon = 3,        // no daemon answers
+  kNotPermitted = 4,    // the daemon answers, and not to us
   kTimedOutCode = 124,  // of a command in a guest
   kOwnFailure = 125,    // exec and run: banger failed, not the command in the guest
 };

@@ -68,6 +68,7 @@ std::optional<Failure> lasting_failure(const kj::Exception& exception) {
   // The words of an exception that came over the wire.
   constexpr std::string_view kRemote = "remote exception: ";
   const std::string told = what.starts_with(kRemote) ? what.substr(kRemote.size()) : what;
+  if (told.starts_with(schema::NOT_PERMITTED->cStr())) return Failure{kNotPermitted, told};
   switch (exception.getType()) {
     case kj::Exception::Type::DISCONNECTED:
       return std::nullopt;
@@ -108,11 +109,13 @@ void Session::pause(int round) {
   timer().afterDelay(ms * kj::MILLISECONDS).wait(io_.waitScope);
 }
 
-Answer<bool> Session::try_connect() {
+Answer<Session::Tried> Session::try_connect() {
   auto fd = open_socket(options_.socket);
   if (!fd) {
     const int error = fd.error().sys_errno;
-    if (error == ENOENT || error == ECONNREFUSED || error == EAGAIN) return false;
+    if (error == ENOENT || error == ECONNREFUSED) return Tried::kNobody;
+    if (error == EAGAIN) return Tried::kCrowded;  // unix(7): its backlog is full
+    if (error == EACCES) return std::unexpected(Failure{kNotPermitted, std::move(fd).error().message});
     return std::unexpected(Failure{kNoDaemon, std::move(fd).error().message});
   }
   auto connection = kj::heap<Connection>(io_.lowLevelProvider->wrapUnixSocketFd(kj::mv(*fd)));
@@ -129,7 +132,7 @@ Answer<bool> Session::try_connect() {
     answered.exclusiveJoin(kj::mv(too_late)).wait(io_.waitScope);
   } catch (const kj::Exception& exception) {
     if (auto failure = lasting_failure(exception)) return std::unexpected(*std::move(failure));
-    return false;
+    return Tried::kNobody;
   }
   if (silent) {
     return std::unexpected(Failure{kNoDaemon,
@@ -137,7 +140,7 @@ Answer<bool> Session::try_connect() {
                                    "end that process, or use another --socket"});
   }
   connection_ = kj::mv(connection);
-  return true;
+  return Tried::kConnected;
 }
 
 Answer<void> Session::connect(Start start) {
@@ -145,7 +148,11 @@ Answer<void> Session::connect(Start start) {
   for (int round = 1; round <= kConnectRounds && !connected(); ++round) {
     const auto done = try_connect();
     if (!done) return std::unexpected(done.error());
-    if (*done) return {};
+    if (*done == Tried::kConnected) return {};
+    if (*done == Tried::kCrowded) {
+      pause(round);
+      continue;
+    }
     if (!may_start) {
       return std::unexpected(
           Failure{kNoDaemon, "no daemon answers at " + options_.socket, "bangerctl daemon start"});

@@ -68,7 +68,8 @@ class Session {
 
  private:
   struct Connection;
-  [[nodiscard]] Answer<bool> try_connect();  // false: nobody listens, or nobody any more
+  enum class Tried { kConnected, kNobody, kCrowded };  // crowded: a daemon listens, which many others want to reach
+  [[nodiscard]] Answer<Tried> try_connect();
   void pause(int round);
 
   Options options_;

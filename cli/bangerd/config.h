@@ -24,6 +24,7 @@ struct Config {
   std::string socket;
   std::string file;  // where this was read from; empty where there was none
   std::string log_level = "info";
+  std::string operators, readers;  // groups, by name or number; empty: nobody but the owner
   std::string metrics_file;    // empty: none
   std::string metrics_listen;  // "127.0.0.1:9477"; empty: none
   effects::VmmChoice vmm = effects::VmmChoice::kAuto;

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <mutex>
 
+#include "cli/bangerd/access.h"
 #include "cli/bangerd/adapters.h"
 #include "cli/bangerd/bridging.h"
 #include "cli/bangerd/metrics/publisher.h"
@@ -132,6 +133,8 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   SystemEntropy entropy;
   auto options = runtime_options(config);
   if (!options) return std::unexpected(options.error());
+  auto access = access_of(config);
+  if (!access) return std::unexpected(access.error());
   auto images = image::ImageStore::open(layout.images_dir());
   if (!images) return std::unexpected(images.error());
 
@@ -185,7 +188,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   auto service = std::make_unique<Service>(ServiceParts{loop, config, layout, *runtime, **log, *effects, accelerator, vmms,
                                                         disks, describe(bridged), *slow, *readers, began_ns, [&stop_once] { stop_once(); }});
   auto server = rpc::Server::listen(
-      loop, config.socket, {.idle_ms = config.idle_ms},
+      loop, config.socket, *access, {.idle_ms = config.idle_ms},
       rpc::make_controls(*service),
       [](std::string_view line) { spdlog::warn("{}", line); });
   if (!server) return std::unexpected(server.error());

@@ -2,12 +2,15 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include "cli/bangerd/daemon.h"
 #include "cli/bangerd/manual_pages.h"
@@ -19,6 +22,7 @@ namespace {
 using namespace banger;
 
 constexpr int kUsage = 2;
+constexpr rlim_t kMostDescriptors = 65'536;
 
 // To the journal with its fields where systemd runs us, else plain lines on stderr.
 void set_up_logging(const std::string& level) {
@@ -39,6 +43,14 @@ void limit_to_host(HostLimits& limits) {
   auto mib = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) >> 20;
   if (limits.max_memory_mib == 0) limits.max_memory_mib = mib;
   if (limits.max_disk_mib == 0) limits.max_disk_mib = 16ull << 20;  // 16 TiB: sparse, and bounded all the same
+}
+
+// A descriptor for each client and several for each VM: as many as we may have. VMMs inherit that, and it limits them less.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, kMostDescriptors);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("the limit of open files stays: {}", std::strerror(errno));
 }
 
 // Whoever started us waits for this line: "ready", or as our last "busy: ..." where another daemon serves the
@@ -112,6 +124,7 @@ int main(int argc, char** argv) {
   if (check) return print_settings(config);
   limit_to_host(config.limits);
   set_up_logging(config.log_level);
+  raise_descriptor_limit();
 
   const Layout layout{config.data_dir};
   auto lock = bangerd::take_data_dir(layout);

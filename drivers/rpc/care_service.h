@@ -91,8 +91,7 @@ class CareService {
   virtual void check_projections(std::string_view name, std::function<void(Care<CheckReport>)> answer) = 0;
   virtual void rebuild_projections(std::string_view name, std::function<void(Care<Rebuilt>)> answer) = 0;
   // Gives the head of the copy.
-  virtual void backup(std::uint32_t caller_uid, std::string_view directory,
-                      std::function<void(Care<Sequence>)> answer) = 0;
+  virtual void backup(std::string_view directory, std::function<void(Care<Sequence>)> answer) = 0;
   virtual void erase(std::uint32_t caller_uid, std::string_view client, VmId vm, std::string_view name,
                      std::function<void(Care<Erased>)> answer) = 0;
   virtual void archive(std::uint32_t caller_uid, std::string_view client, ArchiveAsked asked,

@@ -28,6 +28,10 @@ KeepAlive Client::keep_alive() const {
   });
 }
 
+void Client::greeted() const { state_->greeted = true; }
+std::shared_ptr<void> Client::answering() const { return state_->flow.call(); }
+kj::Promise<void> Client::until_may_push() const { return state_->flow.until_may_push(); }
+
 WatchedMessages::WatchedMessages(UvStream& stream, Client::State& client, size_t received_fds)
     : stream_(stream), client_(client), received_fds_(received_fds), inner_(stream) {}
 
@@ -40,6 +44,10 @@ std::optional<uint64_t> WatchedMessages::partial() const {
 kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> WatchedMessages::tryReadMessage(
     kj::ArrayPtr<kj::AutoCloseFd> fds, capnp::ReaderOptions options,
     kj::ArrayPtr<capnp::word> scratch) {
+  if (!client_.flow.may_read()) {
+    return client_.flow.until_may_read().then(
+        [this, fds, options, scratch] { return tryReadMessage(fds, options, scratch); });
+  }
   return inner_.tryReadMessage(fds.slice(0, std::min(fds.size(), received_fds_)), options, scratch)
       .then([this](kj::Maybe<capnp::MessageReaderAndFds> message) {
         ++messages_;
@@ -51,12 +59,12 @@ kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> WatchedMessages::tryReadMessa
 
 kj::Promise<void> WatchedMessages::writeMessage(
     kj::ArrayPtr<const int> fds, kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
-  return inner_.writeMessage(fds, segments);
+  return inner_.writeMessage(fds, segments).then([this] { client_.flow.written(); });
 }
 
 kj::Promise<void> WatchedMessages::writeMessages(
     kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) {
-  return inner_.writeMessages(messages);
+  return inner_.writeMessages(messages).then([this] { client_.flow.written(); });
 }
 
 Connection::Connection(kj::Own<UvStream> stream, const Peer& peer,
@@ -70,10 +78,12 @@ Connection::Connection(kj::Own<UvStream> stream, const Peer& peer,
       network_(messages_, std::max(kNetworkFds, limits.received_fds),
                capnp::rpc::twoparty::Side::SERVER, reader_options(limits)),
       rpc_(capnp::makeRpcServer(network_, kj::mv(bootstrap))) {
+  state_->flow.watch(&network_);
   rpc_.setFlowLimit(limits.unanswered_bytes / sizeof(capnp::word));
 }
 
 std::string_view Connection::overdue() {
+  state_->flow.written();  // should a write have been told of while Cap'n Proto still counted it
   const uint64_t now = state_->loop.now_ms();
   const auto partial = messages_.partial();
   if (partial != partial_) {
@@ -81,10 +91,10 @@ std::string_view Connection::overdue() {
     partial_since_ms_ = now;
   }
   if (partial_ && now - partial_since_ms_ >= limits_.message_ms) return "a message stalled";
-  if (network_.getCurrentQueueSize() > limits_.unfetched_bytes) return "it fetches no answers";
   if (network_.getOutgoingMessageWaitTime() >= limits_.message_ms * kj::MILLISECONDS) {
     return "it does not read";
   }
+  if (!state_->greeted && now - since_ms_ >= limits_.greeting_ms) return "it said no hello";
   if (state_->holds == 0 && now - state_->last_active_ms >= limits_.idle_ms) return "idle";
   return {};
 }

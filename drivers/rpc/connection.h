@@ -8,15 +8,23 @@
 
 #include <optional>
 
+#include "drivers/rpc/flow.h"
 #include "drivers/rpc/server.h"
 #include "drivers/rpc/uv_stream.h"
 
 namespace banger::rpc {
 
 struct Client::State {
+  State(uv::Loop& on, const ServerLimits& limits, std::function<void()> on_backlog)
+      : loop(on),
+        flow(on, limits.unanswered_calls, limits.unfetched_bytes, std::move(on_backlog)),
+        last_active_ms(on.now_ms()) {}
+
   uv::Loop& loop;
+  Flow flow;
   uint64_t last_active_ms;
   int holds = 0;
+  bool greeted = false;
   void touch() { last_active_ms = loop.now_ms(); }
 };
 
@@ -52,9 +60,12 @@ class Connection {
  public:
   Connection(kj::Own<UvStream> stream, const Peer& peer, std::shared_ptr<Client::State> state,
              const ServerLimits& limits, capnp::Capability::Client bootstrap);
+  ~Connection() noexcept { state_->flow.watch(nullptr); }
 
   [[nodiscard]] const Peer& peer() const { return peer_; }
   [[nodiscard]] kj::Promise<void> on_disconnect() { return network_.onDisconnect(); }
+  // What it does not fetch.
+  [[nodiscard]] size_t unfetched() const { return state_->flow.unfetched(); }
   // Why the client must go now, or empty.
   [[nodiscard]] std::string_view overdue();
 
@@ -63,6 +74,7 @@ class Connection {
   Peer peer_;
   const ServerLimits& limits_;
   std::shared_ptr<Client::State> state_;
+  const uint64_t since_ms_ = state_->loop.now_ms();
   kj::Own<UvStream> stream_;
   WatchedMessages messages_;
   capnp::TwoPartyVatNetwork network_;

@@ -1,5 +1,6 @@
 #include "drivers/rpc/control_care.h"
 
+#include "drivers/rpc/control_access.h"
 #include "drivers/rpc/control_past.h"
 #include "drivers/rpc/control_results.h"
 #include "drivers/rpc/promise.h"
@@ -46,10 +47,10 @@ void write(schema::CheckReport::Builder out, const CheckReport& report) {
   out.setLeftOut(drifted - count);
 }
 
-class LogCareServer final : public schema::LogCare::Server {
+class LogCareServer final : public RoleChecked<schema::LogCare> {
  public:
   explicit LogCareServer(std::shared_ptr<Session> session)
-      : session_(std::move(session)), care_(session_->service.care()) {}
+      : RoleChecked(std::move(session)), care_(session_->service.care()) {}
 
  protected:
   kj::Promise<void> head(HeadContext context) override {
@@ -129,8 +130,7 @@ class LogCareServer final : public schema::LogCare::Server {
     return guarded(context, [this](BackupContext call) -> kj::Promise<void> {
       auto slot = take_long_work();
       auto pending = make_pending<Care<Sequence>>();
-      care_.backup(session_->client.peer().uid, text_of(call.getParams().getDirectory()),
-                   giving(pending.fulfiller, slot));
+      care_.backup(text_of(call.getParams().getDirectory()), giving(pending.fulfiller, slot));
       return pending.promise
           .then([call](Care<Sequence> head) mutable {
             if (!head) return refuse(call.getResults().initReply(), head.error());
@@ -221,7 +221,6 @@ class LogCareServer final : public schema::LogCare::Server {
     return slot;
   }
 
-  std::shared_ptr<Session> session_;
   CareService& care_;
 };
 

@@ -31,8 +31,11 @@ class Follower {
         subscription_(session_->service.on_new_events([news = news_] { news->tell(); })) {}
 
   kj::Promise<void> run() {
-    news_->came = false;  // before the read: what becomes durable during it is news
-    return session_->batches->at(place_)
+    return session_->client.until_may_push()
+        .then([this] {
+          news_->came = false;  // before the read: what becomes durable during it is news
+          return session_->batches->at(place_);
+        })
         .then([this](SharedBatches::Batch batch) { return pass_on(*batch); })
         .then([this] { return run(); });
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/rpc/control_access.h"
 #include "drivers/rpc/control_care.h"
 #include "drivers/rpc/control_events.h"
 #include "drivers/rpc/control_exec.h"
@@ -37,10 +38,10 @@ std::uint32_t at_most(std::uint32_t asked, std::uint32_t most) {
 const Rejection kTooManyExecs{Refusal::kExhausted, "this client has too many execs open",
                               "end some of them first"};
 
-class ControlServer final : public schema::Control::Server {
+class ControlServer final : public RoleChecked<schema::Control> {
  public:
   explicit ControlServer(std::shared_ptr<Session> session)
-      : session_(std::move(session)), service_(session_->service) {}
+      : RoleChecked(std::move(session)), service_(session_->service) {}
 
  protected:
   kj::Promise<void> hello(HelloContext context) override;
@@ -71,13 +72,13 @@ class ControlServer final : public schema::Control::Server {
   // Waiting for the service never makes a client idle.
   [[nodiscard]] KeepAlive keep_alive() const { return session_->client.keep_alive(); }
 
-  std::shared_ptr<Session> session_;
   ControlService& service_;
 };
 
+
 kj::Promise<void> ControlServer::hello(HelloContext context) {
   return guarded(context, [this](HelloContext call) -> kj::Promise<void> {
-    session_->name = client_name(call.getParams().getClient());
+    session_->introduce(client_name(call.getParams().getClient()));
     write(call.getResults().initInfo(), service_.info());
     return kj::READY_NOW;
   });
@@ -91,6 +92,7 @@ kj::Promise<void> ControlServer::submit(SubmitContext context) {
       refuse(call.getResults().initReply(), request.error());
       return kj::READY_NOW;
     }
+    require_role(session_->client, request->ask);
     auto pending = make_pending<Answer>();
     service_.submit(session_->caller(), request->id, request->bytes, std::move(request->ask),
                     giving(pending.fulfiller));
@@ -387,9 +389,11 @@ kj::Promise<void> ControlServer::logCare(LogCareContext context) {
 }  // namespace
 
 Server::Bootstrap make_controls(ControlService& service) {
-  return [&service, batches = std::make_shared<SharedBatches>(service)](const Client& client) {
+  return [&service, batches = std::make_shared<SharedBatches>(service)](
+             const Client& client) -> Result<capnp::Capability::Client> {
+    if (client.peer().role == Role::kNone) return fail(turned_away(client.peer()));
     auto session = std::make_shared<Session>(service, batches, client);
-    return schema::Control::Client(kj::heap<ControlServer>(std::move(session)));
+    return capnp::Capability::Client(kj::heap<ControlServer>(std::move(session)));
   };
 }
 

@@ -38,6 +38,10 @@ struct Session {
   Slots verifies{1};             // each reads the whole log
   Slots searches{8};             // each a worker thread for a while
 
+  void introduce(std::string as) {
+    client.greeted();
+    name = std::move(as);
+  }
   [[nodiscard]] Caller caller() const { return {client.peer(), name}; }
 };
 

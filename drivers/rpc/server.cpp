@@ -7,6 +7,7 @@
 #include <map>
 
 #include "drivers/rpc/connection.h"
+#include "drivers/rpc/farewells.h"
 #include "drivers/rpc/promise.h"
 #include "drivers/uv/poll.h"
 #include "drivers/uv/timer.h"
@@ -14,20 +15,26 @@
 namespace banger::rpc {
 namespace {
 
+// Whoever is turned away costs some 20 us; all who wait to be accepted (SOMAXCONN) are seen to in as many turns as this fits in.
 constexpr int kAcceptsPerTurn = 64;
 constexpr uint64_t kAcceptBackoffMs = 100;  // when descriptors or memory have run out
+constexpr uint64_t kRefusalsLoggedMs = 1000;  // one line in so long, however many they are
 
 }  // namespace
 
 class Server::Impl final : public kj::TaskSet::ErrorHandler {
  public:
-  Impl(uv::Loop& loop, ListeningSocket socket, ServerLimits limits, Bootstrap bootstrap, Log log)
+  Impl(uv::Loop& loop, ListeningSocket socket, Access access, ServerLimits limits,
+       Bootstrap bootstrap, Log log)
       : loop_(loop),
+        access_(access),
         limits_(limits),
         bootstrap_(std::move(bootstrap)),
         log_(std::move(log)),
         tick_(loop, [this] { drop_overdue(); }),
         resume_(loop, [this] { poll_->set(uv::kReadable); }),
+        shed_(loop, [this] { shed(); }),
+        farewells_(loop),
         disconnects_(kj::heap<kj::TaskSet>(*this)) {
     socket_.emplace(std::move(socket));
   }
@@ -45,6 +52,8 @@ class Server::Impl final : public kj::TaskSet::ErrorHandler {
     poll_.reset();
     resume_.stop();
     tick_.stop();
+    shed_.stop();
+    farewells_.stop();
     socket_.reset();
     disconnects_ = nullptr;
     connections_.clear();
@@ -54,13 +63,16 @@ class Server::Impl final : public kj::TaskSet::ErrorHandler {
 
  private:
   void accept_waiting();
-  Status admit(Fd socket);
+  Status admit(Fd& socket);
+  void refuse(Fd socket, const std::string& words);
   void drop_overdue();
+  void shed();
   void taskFailed(kj::Exception&& exception) override {
     log_("rpc: " + to_error(exception).message);
   }
 
   uv::Loop& loop_;
+  const Access access_;
   const ServerLimits limits_;
   Bootstrap bootstrap_;
   Log log_;
@@ -68,7 +80,11 @@ class Server::Impl final : public kj::TaskSet::ErrorHandler {
   std::optional<uv::Poll> poll_;
   uv::Timer tick_;  // runs while there are clients
   uv::Timer resume_;
+  uv::Timer shed_;  // due as soon as a client's backlog makes somebody wait
+  Farewells farewells_;
   uint64_t last_id_ = 0;
+  uint64_t next_refusal_logged_ms_ = 0;
+  uint64_t refusals_unlogged_ = 0;
   std::map<uint64_t, std::unique_ptr<Connection>> connections_;
   kj::Own<kj::TaskSet> disconnects_;
 };
@@ -85,14 +101,24 @@ void Server::Impl::accept_waiting() {
       resume_.start_once(kAcceptBackoffMs);
       return;
     }
-    if (const Status status = admit(std::move(socket)); !status) {
-      log_("rpc: refused a client: " + status.error().message);
-    }
+    if (const Status status = admit(socket); !status) refuse(std::move(socket), status.error().message);
   }
 }
 
-Status Server::Impl::admit(Fd socket) {
-  const auto peer = peer_of(socket.get());
+void Server::Impl::refuse(Fd socket, const std::string& words) {
+  if (socket) farewells_.say(std::move(socket), words);
+  if (loop_.now_ms() < next_refusal_logged_ms_) {
+    ++refusals_unlogged_;
+    return;
+  }
+  const uint64_t others = std::exchange(refusals_unlogged_, 0);
+  log_("rpc: refused a client: " + words + (others == 0 ? "" : " (and " + std::to_string(others) + " before it)"));
+  next_refusal_logged_ms_ = loop_.now_ms() + kRefusalsLoggedMs;
+}
+
+// Takes the socket only where the client may stay. Nothing of one that may not is read or kept.
+Status Server::Impl::admit(Fd& socket) {
+  const auto peer = peer_of(socket.get(), access_);
   if (!peer) return std::unexpected(peer.error());
   if (connections_.size() >= limits_.connections) return fail("too many clients");
   const auto same_uid = [&](const auto& entry) { return entry.second->peer().uid == peer->uid; };
@@ -100,19 +126,19 @@ Status Server::Impl::admit(Fd socket) {
       limits_.connections_per_uid) {
     return fail("too many clients of uid " + std::to_string(peer->uid));
   }
+  auto state = std::make_shared<Client::State>(loop_, limits_, [this] { shed_.start_once(0); });
+  auto bootstrap = bootstrap_(Client(*peer, state));
+  if (!bootstrap) return std::unexpected(std::move(bootstrap).error());
   auto stream = UvStream::open(loop_, std::move(socket));
   if (!stream) return std::unexpected(std::move(stream).error());
 
-  auto state = std::make_shared<Client::State>(loop_, loop_.now_ms());
-  auto bootstrap = bootstrap_(Client(*peer, state));
   const uint64_t id = ++last_id_;
-  auto connection = std::make_unique<Connection>(
-      kj::mv(*stream), *peer, std::move(state), limits_,
-      bootstrap ? kj::mv(*bootstrap) : capnp::Capability::Client(to_exception(bootstrap.error())));
+  auto connection = std::make_unique<Connection>(kj::mv(*stream), *peer, std::move(state), limits_,
+                                                 kj::mv(*bootstrap));
   disconnects_->add(connection->on_disconnect().then([this, id] { connections_.erase(id); }));
   connections_.emplace(id, std::move(connection));
   if (!tick_.active()) {
-    const uint64_t shortest = std::min(limits_.message_ms, limits_.idle_ms);
+    const uint64_t shortest = std::min({limits_.message_ms, limits_.idle_ms, limits_.greeting_ms});
     tick_.start_every(std::clamp<uint64_t>(shortest / 4, 1, 1000));
   }
   return {};
@@ -126,14 +152,28 @@ void Server::Impl::drop_overdue() {
          std::string(reason));
     return true;
   });
+  shed();
   if (connections_.empty()) tick_.stop();
 }
 
-Result<Server> Server::listen(uv::Loop& loop, const std::string& path, ServerLimits limits,
-                              Bootstrap bootstrap, Log log) {
-  auto socket = ListeningSocket::open(path);
+// What clients don't fetch is theirs together: whoever has the most of it goes first.
+void Server::Impl::shed() {
+  size_t all = 0;
+  for (const auto& [id, connection] : connections_) all += connection->unfetched();
+  while (all > limits_.all_unfetched_bytes) {
+    const auto most = std::ranges::max_element(
+        connections_, {}, [](const auto& entry) { return entry.second->unfetched(); });
+    all -= most->second->unfetched();
+    log_("rpc: dropped a client of uid " + std::to_string(most->second->peer().uid) + ": it fetches no answers");
+    connections_.erase(most);
+  }
+}
+
+Result<Server> Server::listen(uv::Loop& loop, const std::string& path, Access access,
+                              ServerLimits limits, Bootstrap bootstrap, Log log) {
+  auto socket = ListeningSocket::open(path, access.shared());
   if (!socket) return std::unexpected(std::move(socket).error());
-  auto impl = std::make_unique<Impl>(loop, std::move(*socket), limits, std::move(bootstrap),
+  auto impl = std::make_unique<Impl>(loop, std::move(*socket), access, limits, std::move(bootstrap),
                                      std::move(log));
   BANGER_TRY(impl->start());
   return Server(std::move(impl));

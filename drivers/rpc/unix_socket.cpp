@@ -7,11 +7,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
 namespace banger::rpc {
 namespace {
 
-constexpr int kBacklog = 128;
+constexpr int kBacklog = SOMAXCONN;
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -25,8 +26,10 @@ Result<sockaddr_un> address_of(const std::string& path) {
 }
 
 // Whoever can write to the directory can put a socket of his own in our place.
-Status prepare_directory(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) {
+Status prepare_directory(const std::string& directory, bool shared) {
+  if (::mkdir(directory.c_str(), 0700) == 0) {
+    if (shared && ::chmod(directory.c_str(), 0711) != 0) return fail_errno("chmod " + directory, errno);
+  } else if (errno != EEXIST) {
     return fail_errno("create the socket's directory " + directory, errno);
   }
   struct stat info{};
@@ -37,7 +40,11 @@ Status prepare_directory(const std::string& directory) {
   }
   if ((info.st_mode & 0022) != 0) {
     return fail("others can write to the socket's directory: " + directory +
-                "; choose one of your own, or chmod 0750 it");
+                "; choose one of your own, or chmod 0711 it");
+  }
+  if (shared && (info.st_mode & 0001) == 0) {
+    return fail("the groups of [access] cannot pass the socket's directory: " + directory +
+                "; chmod 0711 it, or choose another");
   }
   return {};
 }
@@ -64,37 +71,56 @@ Status remove_stale(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
+// Those of the process when it connected, its primary one among them.
+Result<std::vector<gid_t>> groups_of(int socket, gid_t primary) {
+  std::vector<gid_t> groups(32);
+  for (;;) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const bool got = ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0;
+    if (!got && errno != ERANGE) return fail_errno("SO_PEERGROUPS", errno);
+    groups.resize(size / sizeof(gid_t));  // with ERANGE what it takes: 65536 at most (NGROUPS_MAX)
+    if (!got) continue;
+    groups.push_back(primary);
+    return groups;
+  }
+}
+
 }  // namespace
 
-Result<Peer> peer_of(int socket) {
+Result<Peer> peer_of(int socket, const Access& access) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
     return fail_errno("SO_PEERCRED", errno);
   }
-  return Peer{credentials.uid, credentials.gid, credentials.pid};
+  Peer peer{credentials.uid, credentials.gid, credentials.pid};
+  const auto groups = groups_of(socket, peer.gid);
+  if (!groups) return std::unexpected(groups.error());
+  peer.role = access.role_of(peer.uid, *groups);
+  return peer;
 }
 
-Result<ListeningSocket> ListeningSocket::open(const std::string& path) {
+Result<ListeningSocket> ListeningSocket::open(const std::string& path, bool shared) {
   const auto address = address_of(path);
   if (!address) return std::unexpected(address.error());
   const std::string parent = std::filesystem::path(path).parent_path();
-  BANGER_TRY(prepare_directory(parent.empty() ? "." : parent));
+  BANGER_TRY(prepare_directory(parent.empty() ? "." : parent, shared));
   BANGER_TRY(remove_stale(path, *address));
 
   ListeningSocket result;
   Fd fd = new_socket();
   if (!fd) return fail_errno("socket", errno);
   // On Linux bind() gives the file the socket's own mode, less the umask: so it is never open to
-  // others, not even for a moment, and chmod can only give the group what a umask took away.
-  if (::fchmod(fd.get(), 0660) != 0) return fail_errno("fchmod a socket", errno);
+  // more, not even for a moment, and chmod can only give what a umask took away.
+  const mode_t mode = shared ? 0666 : 0600;
+  if (::fchmod(fd.get(), mode) != 0) return fail_errno("fchmod a socket", errno);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
     return fail_errno("bind " + path, errno);
   }
   result.fd_ = std::move(fd);
   if (::lstat(path.c_str(), &result.made_) != 0) return fail_errno("look at " + path, errno);
   result.path_ = path;  // from here on the destructor removes it
-  if (::chmod(path.c_str(), 0660) != 0) return fail_errno("chmod " + path, errno);
+  if (::chmod(path.c_str(), mode) != 0) return fail_errno("chmod " + path, errno);
   if (::listen(result.fd_.get(), kBacklog) != 0) return fail_errno("listen at " + path, errno);
   return result;
 }

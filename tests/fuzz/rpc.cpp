@@ -27,7 +27,7 @@ struct Daemon {
   rpc::Server server = listen();
 
   rpc::Server listen() {
-    auto made = rpc::Server::listen(loop, path, {}, rpc::make_controls(service), [](std::string_view) {});
+    auto made = rpc::Server::listen(loop, path, rpc::Access{.owner = ::geteuid()}, {}, rpc::make_controls(service), [](std::string_view) {});
     BANGER_ASSERT(made.has_value());
     return *std::move(made);
   }

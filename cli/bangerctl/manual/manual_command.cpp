@@ -15,6 +15,7 @@ const Terms& exit_terms() {
       {"1", "Refused, or it did not work; doctor: a check failed; verify, replay: a difference was found."},
       {"2", "The command line makes no sense. Nothing was asked of anybody."},
       {"3", "No daemon answers, and none could be started."},
+      {"4", "Not permitted: the daemon answers, and we have not the role that this takes."},
       {"124", "vm exec, vm run: the command's --timeout was over."},
       {"125", "vm exec, vm run: banger failed, not the command in the guest."},
       {"128+n", "vm exec, vm run: signal n ended the command."},

@@ -36,8 +36,7 @@ class Care : public rpc::CareService {
                    std::function<void(Result<rpc::BundlePart>)> answer) override;
   void check_projections(std::string_view name, std::function<void(rpc::Care<rpc::CheckReport>)> answer) override;
   void rebuild_projections(std::string_view name, std::function<void(rpc::Care<rpc::Rebuilt>)> answer) override;
-  void backup(std::uint32_t caller_uid, std::string_view directory,
-              std::function<void(rpc::Care<Sequence>)> answer) override;
+  void backup(std::string_view directory, std::function<void(rpc::Care<Sequence>)> answer) override;
   void erase(std::uint32_t caller_uid, std::string_view client, VmId vm, std::string_view name,
              std::function<void(rpc::Care<rpc::Erased>)> answer) override;
   void archive(std::uint32_t caller_uid, std::string_view client, rpc::ArchiveAsked asked,

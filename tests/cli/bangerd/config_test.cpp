@@ -1,8 +1,12 @@
 #include "cli/bangerd/config.h"
 
+#include <grp.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 
+#include "cli/bangerd/access.h"
 #include "tests/catch.h"
 
 using namespace banger;
@@ -85,4 +89,21 @@ TEST_CASE("the VMM is one of three words, and a jail needs its users") {
   CHECK(config.jailer == "/j");
   CHECK(config.first_jail_uid == 200'000);
   CHECK(config.jail_uids == 1000);
+}
+
+TEST_CASE("groups that may use the daemon are found by name or number, and must be there") {
+  Config config;
+  const auto alone = access_of(config);
+  REQUIRE(alone);
+  CHECK_FALSE(alone->shared());
+  CHECK(alone->owner == ::geteuid());
+  REQUIRE(parse_config("[access]\noperators = \"daemon\"\nreaders = \"4711\"", "banger.toml", config));
+  const auto shared = access_of(config);
+  REQUIRE(shared);
+  CHECK(shared->operators == ::getgrnam("daemon")->gr_gid);
+  CHECK(shared->readers == gid_t{4711});
+  config.readers = "no-such-group";
+  const auto missing = access_of(config);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().message == "access.readers: there is no group no-such-group");
 }

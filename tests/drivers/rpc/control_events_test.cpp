@@ -309,7 +309,7 @@ TEST_CASE("the follower that is killed", "[.killed-follower]") {
 }
 
 TEST_CASE("a client follows so often and no more, always into a sink, and is not idle meanwhile") {
-  Controlled c({.idle_ms = 200});
+  Controlled c({.greeting_ms = kPatient.greeting_ms, .idle_ms = 200});
   CHECK(failure_of(c.control.followRequest().send(), c.io).find("needs a sink") !=
         std::string::npos);
   Taken taken;

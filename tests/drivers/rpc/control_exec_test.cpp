@@ -152,7 +152,7 @@ TEST_CASE("a client may hold so many execs and no more, and their keys are close
 }
 
 TEST_CASE("an exec may be silent for as long as it likes") {
-  Controlled c({.idle_ms = 200});
+  Controlled c({.greeting_ms = kPatient.greeting_ms, .idle_ms = 200});
   auto opened = open_exec(c.control).wait(c.io.waitScope);
   const Fd silent(connect_to(c.server.path()));
   wait_until(c.io, [&] { return c.server.clients() == 2; });

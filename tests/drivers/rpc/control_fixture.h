@@ -9,6 +9,9 @@
 
 namespace banger::rpc::test {
 
+// Time enough for clients that are not about greeting.
+inline constexpr ServerLimits kPatient{.greeting_ms = 3'600'000};
+
 // The service, the server in its thread, and one stock client of it.
 struct Controlled {
   MemoryService service;
@@ -17,7 +20,9 @@ struct Controlled {
   std::optional<ProbeClient> connection;
   schema::Control::Client control = nullptr;
 
-  explicit Controlled(ServerLimits limits = {});
+  explicit Controlled(ServerLimits limits = kPatient);
+  // Visited by `person`, whom that access concerns.
+  Controlled(const Access& access, const Person& person);
   schema::Control::Client connect(ProbeClient& client) {
     return client.bootstrap().castAs<schema::Control>();
   }

@@ -303,7 +303,7 @@ TEST_CASE("an answer that the service never gives fails its call alone") {
 }
 
 TEST_CASE("who waits is not idle, whoever else is") {
-  Controlled c({.idle_ms = 200});
+  Controlled c({.greeting_ms = kPatient.greeting_ms, .idle_ms = 200});
   auto answer = c.control.awaitStreamRequest();
   answer.setStreamKind(1);
   auto waiting = answer.send();
@@ -313,6 +313,33 @@ TEST_CASE("who waits is not idle, whoever else is") {
   wait_until(c.io, [&] { return c.server.clients() == 1; });
   c.on_loop([&] { c.service.stream_waits[0]({true, true, 1}); });
   CHECK(waiting.wait(c.io.waitScope).getChanged());
+}
+
+TEST_CASE("of a client's calls only so many are under way at once, and all are answered in the end") {
+  constexpr std::size_t kCalls = 200;
+  const std::size_t most = rpc::ServerLimits().unanswered_calls;
+  Controlled c;
+  kj::Vector<kj::Promise<void>> calls;
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    auto wait = c.control.awaitStreamRequest();
+    wait.setStreamKind(1);
+    calls.add(wait.send().ignoreResult());
+  }
+  const auto waiting = [&] { return c.on_loop([&] { return c.service.stream_waits.size(); }); };
+  wait_until(c.io, [&] { return waiting() >= most; });
+  ProbeClient other(c.io, c.server.path());
+  auto good = c.connect(other);
+  for (int i = 0; i < 20; ++i) good.pingRequest().send().wait(c.io.waitScope);
+  CHECK(waiting() <= most + 1);
+  auto all = kj::joinPromises(calls.releaseAsArray()).eagerlyEvaluate(nullptr);
+  std::size_t answered = 0;
+  wait_until(c.io, [&] {
+    c.on_loop([&] {
+      for (; answered < c.service.stream_waits.size(); ++answered) c.service.stream_waits[answered]({true, true, 1});
+    });
+    return answered == kCalls;
+  });
+  all.wait(c.io.waitScope);
 }
 
 TEST_CASE("stop is answered, and says who asked") {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <stdexcept>
 
@@ -66,6 +67,7 @@ kj::Promise<void> ProbeServer::key(KeyContext context) {
 }
 
 kj::Promise<void> ProbeServer::blob(BlobContext context) {
+  ++seen_.blobs;
   context.getResults().initData(context.getParams().getBytes());
   return kj::READY_NOW;
 }
@@ -77,14 +79,15 @@ ServerThread::ServerThread(ServerLimits limits, std::string refusal)
                      return Probe::Client(kj::heap<ProbeServer>(client, seen_));
                    }) {}
 
-ServerThread::ServerThread(ServerLimits limits, Server::Bootstrap bootstrap)
+ServerThread::ServerThread(ServerLimits limits, Server::Bootstrap bootstrap, Access access)
     : path_(directory_.file("run/socket")) {
+  if (access.shared()) REQUIRE(::chmod(directory_.file("").c_str(), 0711) == 0);
   std::promise<void> up;
-  thread_ = std::thread([this, limits, bootstrap = std::move(bootstrap), &up] {
+  thread_ = std::thread([this, limits, access, bootstrap = std::move(bootstrap), &up] {
     uv::Loop loop;
     KjLoop kj_loop(loop);
     std::optional<Server> server;
-    auto listening = Server::listen(loop, path_, limits, bootstrap, [this](std::string_view line) {
+    auto listening = Server::listen(loop, path_, access, limits, bootstrap, [this](std::string_view line) {
       const std::lock_guard lock(seen_.mutex);
       seen_.log.emplace_back(line);
     });
@@ -110,18 +113,11 @@ size_t open_fds() {
   return static_cast<size_t>(std::distance(begin(entries), end(entries)));
 }
 
-int connect_to(const std::string& path) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  return fd;
-}
+ProbeClient::ProbeClient(kj::AsyncIoContext& io, const std::string& path) : ProbeClient(io, connect_to(path)) {}
 
-ProbeClient::ProbeClient(kj::AsyncIoContext& io, const std::string& path)
+ProbeClient::ProbeClient(kj::AsyncIoContext& io, int fd)
     : stream(io.lowLevelProvider->wrapUnixSocketFd(
-          connect_to(path), kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
+          fd, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
                                 kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC)),
       network(*stream, 2, capnp::rpc::twoparty::Side::CLIENT),
       rpc(capnp::makeRpcClient(network)) {}

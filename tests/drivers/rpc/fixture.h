@@ -21,6 +21,7 @@
 #include "drivers/rpc/server.h"
 #include "tests/catch.h"
 #include "tests/drivers/rpc/probe.capnp.h"
+#include "tests/support/person.h"
 
 namespace banger::rpc::test {
 
@@ -44,6 +45,7 @@ class TempDir {
 struct Seen {
   std::atomic<int> slow_calls = 0;
   std::atomic<int> slow_cancelled = 0;
+  std::atomic<int> blobs = 0;
   std::mutex mutex;
   std::vector<std::string> log;                // guarded by `mutex`
   std::vector<Fulfiller<kj::String>> waiting;  // loop's thread only
@@ -68,7 +70,7 @@ class FileServer final : public File::Server {
 
 class ProbeServer final : public Probe::Server {
  public:
-  ProbeServer(Client client, Seen& seen) : client_(std::move(client)), seen_(seen) {}
+  ProbeServer(Client client, Seen& seen) : client_(std::move(client)), seen_(seen) { client_.greeted(); }
 
  protected:
   kj::Promise<void> echo(EchoContext context) override;
@@ -90,7 +92,7 @@ class ProbeServer final : public Probe::Server {
 class ServerThread {
  public:
   explicit ServerThread(ServerLimits limits = {}, std::string refusal = {});
-  ServerThread(ServerLimits limits, Server::Bootstrap bootstrap);
+  ServerThread(ServerLimits limits, Server::Bootstrap bootstrap, Access access = {::geteuid()});
   ~ServerThread();
 
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -132,11 +134,15 @@ struct ProbeClient {
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 
   ProbeClient(kj::AsyncIoContext& io, const std::string& path);
+  ProbeClient(kj::AsyncIoContext& io, int fd);  // connected; takes it
   capnp::Capability::Client bootstrap();
   Probe::Client probe() { return bootstrap().castAs<Probe>(); }
 };
 
-int connect_to(const std::string& path);
+using banger::test::connect_as;
+using banger::test::connect_to;
+using banger::test::Person;
+using banger::test::visitor;
 
 // How many descriptors this process has open.
 [[nodiscard]] size_t open_fds();

@@ -126,31 +126,96 @@ TEST_CASE("a client that stalls within a message is dropped, at whatever byte") 
   CHECK(served(io, good));
 }
 
+namespace {
+
+// Asks for so many blobs of half a megabyte, and its loop stands still.
+kj::Vector<kj::Promise<void>> ask_for_blobs(Probe::Client probe, kj::AsyncIoContext& io, int count) {
+  kj::Vector<kj::Promise<void>> answers;
+  for (int i = 0; i < count; ++i) {
+    auto request = probe.blobRequest();
+    request.setBytes(500 << 10);
+    answers.add(request.send().ignoreResult().eagerlyEvaluate(nullptr));
+  }
+  kj::evalLast([] {}).wait(io.waitScope);  // they are sent
+  return answers;
+}
+
+void await_logged(ServerThread& server, std::string_view words) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!server.seen().logged(words)) {
+    if (std::chrono::steady_clock::now() >= limit) FAIL("it was not dropped within a minute");
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
 TEST_CASE("a client that does not read its answers is dropped") {
-  const bool by_size = GENERATE(false, true);
-  const std::string reason = by_size ? "fetches no answers" : "does not read";
-  ServerThread server(by_size ? ServerLimits{.unfetched_bytes = 1 << 20}
-                              : ServerLimits{.message_ms = 100});
+  ServerThread server({.message_ms = 100});
   auto io = kj::setupAsyncIo();
   ProbeClient good(io, server.path());
   {
     ProbeClient bad(io, server.path());
-    auto probe = bad.probe();
     REQUIRE(served(io, bad));
-    kj::Vector<kj::Promise<void>> answers;
-    for (int i = 0; i < 8; ++i) {
-      auto request = probe.blobRequest();
-      request.setBytes(500 << 10);
-      answers.add(request.send().ignoreResult());
-    }
-    kj::evalLast([] {}).wait(io.waitScope);  // they are sent; now its loop stands still
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!server.seen().logged(reason)) {
-      if (std::chrono::steady_clock::now() >= limit) FAIL("it was not dropped within a minute");
-      std::this_thread::yield();
-    }
+    const auto answers = ask_for_blobs(bad.probe(), io, 8);
+    await_logged(server, "does not read");
   }
   CHECK(served(io, good));
+}
+
+TEST_CASE("who fetches no answers is not read from, however many it asks for, and goes on where it does") {
+  ServerThread server({.message_ms = 3'600'000});
+  kj::AsyncIoContext io = kj::setupAsyncIo();
+  ProbeClient bad(io, server.path());
+  REQUIRE(served(io, bad));
+  auto answers = ask_for_blobs(bad.probe(), io, 100);
+  std::thread([&] {  // another client, so that this one stands still
+    auto other_io = kj::setupAsyncIo();
+    ProbeClient good(other_io, server.path());
+    for (int i = 0; i < 50; ++i) CHECK(served(other_io, good));
+  }).join();
+  CHECK(server.seen().blobs < 16);  // 1 MiB in the queue, as much again in sockets and on the way
+  CHECK(server.clients() == 1);
+  kj::joinPromises(answers.releaseAsArray()).wait(io.waitScope);
+  CHECK(server.seen().blobs == 100);
+}
+
+TEST_CASE("where all clients together fetch too little, whoever has the most is dropped") {
+  ServerThread server({.unfetched_bytes = 4 << 20, .all_unfetched_bytes = 5 << 20, .message_ms = 3'600'000});
+  auto io = kj::setupAsyncIo();
+  ProbeClient good(io, server.path()), some(io, server.path()), most(io, server.path());
+  for (ProbeClient* each : {&good, &some, &most}) REQUIRE(served(io, *each));
+  const auto few = ask_for_blobs(some.probe(), io, 3);
+  const auto many = ask_for_blobs(most.probe(), io, 30);
+  await_logged(server, "it fetches no answers");
+  CHECK(server.clients() == 2);
+  CHECK(served(io, good));
+  CHECK(served(io, some));
+}
+
+TEST_CASE("a client that never says hello is dropped, whatever else it says") {
+  // The stand-in greets where it is asked for; this one never does.
+  ServerThread server({.greeting_ms = 100}, [&](const banger::rpc::Client&) -> Result<capnp::Capability::Client> {
+    struct Mute final : Probe::Server {
+      kj::Promise<void> echo(EchoContext context) override {
+        context.getResults().setText("hello");
+        return kj::READY_NOW;
+      }
+    };
+    return Probe::Client(kj::heap<Mute>());
+  });
+  auto io = kj::setupAsyncIo();
+  const Fd silent(connect_to(server.path()));
+  ProbeClient chatty(io, server.path());
+  auto probe = chatty.probe();
+  bool gone = false;
+  wait_until(io, [&] {
+    auto request = probe.echoRequest();
+    request.setText("hello");
+    gone = gone || !failure_of(request.send(), io).empty();
+    return gone && closed(silent.get());
+  });
+  CHECK(server.seen().logged("it said no hello"));
 }
 
 TEST_CASE("unanswered calls are bounded: beyond, a client is not read from") {

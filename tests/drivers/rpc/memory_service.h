@@ -34,7 +34,7 @@ struct MemoryCare final : CareService {
     happened.push_back("rebuild " + std::string(name));
     answer(Rebuilt{3, 9});
   }
-  void backup(std::uint32_t, std::string_view directory, std::function<void(Care<Sequence>)> answer) override {
+  void backup(std::string_view directory, std::function<void(Care<Sequence>)> answer) override {
     happened.push_back("backup " + std::string(directory));
     answer(std::unexpected(Rejection{Refusal::kInvalid, "it exists already", ""}));
   }

@@ -89,13 +89,19 @@ TEST_CASE("a handler's failure and exception reach the client as words, and end 
   CHECK(echo(probe, io, "still here") == "still here");
 }
 
-TEST_CASE("a refused client is told why, at every call") {
+TEST_CASE("a refused client is told why, and closed, whether it speaks or not") {
   ServerThread server({}, "uid 0 may not use this daemon");
   auto io = kj::setupAsyncIo();
   ProbeClient client(io, server.path());
   auto request = client.probe().echoRequest();
   request.setText("hello");
   CHECK(failure_of(request.send(), io) == "uid 0 may not use this daemon");
+  const Fd silent(connect_to(server.path()));
+  std::string said(4096, '\0');
+  said.resize(static_cast<size_t>(::recv(silent.get(), said.data(), said.size(), 0)));
+  CHECK(said.find("uid 0 may not use this daemon") != std::string::npos);
+  CHECK(::recv(silent.get(), said.data(), said.size(), 0) == 0);
+  CHECK(server.clients() == 0);
 }
 
 TEST_CASE("the server calls back into a client's capability, in order") {

@@ -26,19 +26,20 @@ mode_t mode_of(const std::string& path) {
 
 TEST_CASE(
     "the socket and its directory have their modes under every umask, and go with the server") {
+  const bool shared = GENERATE(false, true);
   for (const mode_t mask : {0000, 0022, 0077}) {
     const TempDir directory;
     const std::string path = directory.file("run/socket");
     const mode_t before = ::umask(mask);
     {
-      auto socket = ListeningSocket::open(path);
+      auto socket = ListeningSocket::open(path, shared);
       ::umask(before);
       REQUIRE(socket);
-      CHECK(mode_of(path) == 0660);
-      CHECK(mode_of(directory.file("run")) == (0750 & ~mask));
+      CHECK(mode_of(path) == (shared ? 0666 : 0600));
+      CHECK(mode_of(directory.file("run")) == (shared ? 0711 : 0700));
       const Fd client(connect_to(path));
       const Fd accepted(::accept(socket->fd(), nullptr, nullptr));
-      const auto peer = peer_of(accepted.get());
+      const auto peer = peer_of(accepted.get(), {::geteuid()});
       REQUIRE(peer);
       CHECK(peer->uid == ::getuid());
       CHECK(peer->gid == ::getgid());
@@ -51,8 +52,8 @@ TEST_CASE(
 TEST_CASE("a live server is refused, a dead one's file replaced, a stranger's file kept") {
   const TempDir directory;
   const std::string path = directory.file("socket");
-  auto first = std::make_optional(ListeningSocket::open(path).value());
-  const auto second = ListeningSocket::open(path);
+  auto first = std::make_optional(ListeningSocket::open(path, false).value());
+  const auto second = ListeningSocket::open(path, false);
   REQUIRE_FALSE(second);
   CHECK(second.error().message.find("already listens") != std::string::npos);
   CHECK(::access(path.c_str(), F_OK) == 0);
@@ -61,7 +62,7 @@ TEST_CASE("a live server is refused, a dead one's file replaced, a stranger's fi
   REQUIRE(::link(path.c_str(), directory.file("kept").c_str()) == 0);
   first.reset();
   REQUIRE(::rename(directory.file("kept").c_str(), path.c_str()) == 0);
-  auto third = ListeningSocket::open(path);
+  auto third = ListeningSocket::open(path, false);
   REQUIRE(third);
   const Fd client(connect_to(path));
 
@@ -72,7 +73,7 @@ TEST_CASE("a live server is refused, a dead one's file replaced, a stranger's fi
     const auto gone = std::move(*third);
   }
   CHECK(::access(path.c_str(), F_OK) == 0);
-  const auto fourth = ListeningSocket::open(path);
+  const auto fourth = ListeningSocket::open(path, false);
   REQUIRE_FALSE(fourth);
   CHECK(fourth.error().message.find("something else") != std::string::npos);
   CHECK(std::filesystem::file_size(path) == 8);
@@ -82,15 +83,20 @@ TEST_CASE("paths that can't work are refused with the reason") {
   const TempDir directory;
   const std::string base = directory.file("");
   const std::string longest = base + std::string(107 - base.size(), 's');
-  CHECK(ListeningSocket::open(longest).has_value());
-  const auto too_long = ListeningSocket::open(longest + "s");
+  CHECK(ListeningSocket::open(longest, false).has_value());
+  const auto too_long = ListeningSocket::open(longest + "s", false);
   REQUIRE_FALSE(too_long);
   CHECK(too_long.error().message.find("107") != std::string::npos);
-  CHECK_FALSE(ListeningSocket::open("").has_value());
-  CHECK_FALSE(ListeningSocket::open(directory.file("no/such/socket")).has_value());
+  CHECK_FALSE(ListeningSocket::open("", false).has_value());
+  CHECK_FALSE(ListeningSocket::open(directory.file("no/such/socket"), false).has_value());
   REQUIRE(::mkdir(directory.file("open").c_str(), 0700) == 0);
   REQUIRE(::chmod(directory.file("open").c_str(), 0777) == 0);
-  const auto unsafe = ListeningSocket::open(directory.file("open/socket"));
+  const auto unsafe = ListeningSocket::open(directory.file("open/socket"), false);
   REQUIRE_FALSE(unsafe);
   CHECK(unsafe.error().message.find("others can write") != std::string::npos);
+  REQUIRE(::mkdir(directory.file("closed").c_str(), 0700) == 0);
+  CHECK(ListeningSocket::open(directory.file("closed/socket"), false).has_value());
+  const auto unreachable = ListeningSocket::open(directory.file("closed/socket"), true);
+  REQUIRE_FALSE(unreachable);
+  CHECK(unreachable.error().message.find("cannot pass") != std::string::npos);
 }
