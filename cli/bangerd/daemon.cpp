@@ -12,6 +12,7 @@
 #include "cli/bangerd/bridging.h"
 #include "cli/bangerd/metrics/publisher.h"
 #include "cli/bangerd/service.h"
+#include "cli/bangerd/supervisor.h"
 #include "drivers/observe/process.h"
 #include "drivers/rpc/control_server.h"
 #include "drivers/rpc/kj_loop.h"
@@ -178,9 +179,11 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
     runtime->on_durable(durable);
   });
 
-  auto stop = [&runtime, &loop, stopping = false]() mutable {
+  Supervisor supervisor(loop);
+  auto stop = [&runtime, &loop, &supervisor, stopping = false]() mutable {
     if (std::exchange(stopping, true)) return;
     spdlog::info("stopping; VMs go on");
+    supervisor.stopping();
     runtime->stop([&loop] { loop.stop(); });
   };
   std::function<void()> stop_once = stop;
@@ -208,6 +211,7 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   runtime->start();
   spdlog::info("bangerd {} serves {} on {}", BANGER_VERSION, layout.data_dir, config.socket);
   serving();
+  supervisor.serving("serves " + layout.data_dir + " on " + config.socket);
   loop.run();
 
   // Clients first, then what acts on the host, then the runtime, and the log last: its anchor is exact after this.

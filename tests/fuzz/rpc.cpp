@@ -3,6 +3,7 @@
 // gone nothing of it is left, and the next one is served.
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 
