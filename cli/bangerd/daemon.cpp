@@ -214,7 +214,9 @@ Status serve(const Config& config, const Layout& layout, const std::function<voi
   supervisor.serving("serves " + layout.data_dir + " on " + config.socket);
   loop.run();
 
-  // Clients first, then what acts on the host, then the runtime, and the log last: its anchor is exact after this.
+  // Clients first, then what acts on the host, then the runtime, and the log last: its anchor is exact after this. Timers still fire
+  // while the loop is drained.
+  water.stop();
   publisher->reset();
   server->stop();
   service.reset();

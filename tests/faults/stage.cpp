@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// No fold beside the one that is asked for; room as of a small tmpfs; execs of a client that is gone are soon lost.
-constexpr const char* kConfig = R"(tick_ms = 200
+// Ticks often, so that one is due while the daemon ends. No fold beside the one that is asked for; room as of a small tmpfs; execs of a client that is gone are soon lost.
+constexpr const char* kConfig = R"(tick_ms = 100
 exec_grace_ms = 100
 disk = "qcow2"
 [vmm]
