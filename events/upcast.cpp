@@ -11,9 +11,8 @@ std::optional<std::uint32_t> number_after(std::string_view text, std::string_vie
   if (found == std::string_view::npos) return std::nullopt;
   text.remove_prefix(found + words.size());
   std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end == text.data()) return std::nullopt;
-  return number;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  return read.ec == std::errc() ? std::optional(number) : std::nullopt;
 }
 
 // Version 1 had the reason alone, in words that the drivers of that time had for each of these ends. An exit's

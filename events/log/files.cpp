@@ -37,7 +37,7 @@ int Fd::release() {
 
 Status make_private_dir(const fs::path& dir) {
   if (::mkdir(dir.c_str(), 0700) == 0) return sync_dir(dir.parent_path());
-  if (errno == ENOENT && dir.has_parent_path() && dir.parent_path() != dir) {
+  if (errno == ENOENT && dir.has_parent_path()) {
     BANGER_TRY(make_private_dir(dir.parent_path()));
     return make_private_dir(dir);
   }

@@ -93,3 +93,14 @@ TEST_CASE("a /29 gives its five addresses in order, and then refuses and says wh
   taken.insert(*parse_ipv4("10.0.0.1"));  // somebody else's, from before the subnet was changed: of no account
   CHECK(free_address(subnet, taken)->text() == "172.16.0.4");
 }
+
+TEST_CASE("a network may be all addresses or one: a host's routes have such") {
+  const Subnet all{{0x0a00'0001}, 0};
+  const Subnet one{{0xac10'0001}, 32};
+  CHECK(all.mask() == 0);
+  CHECK(overlap(all, one));
+  CHECK(overlap(one, all));
+  CHECK(one.capacity() == 0);
+  CHECK_FALSE(one.nth(0));
+  CHECK_FALSE(free_address(one, {}));
+}

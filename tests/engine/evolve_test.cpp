@@ -96,5 +96,47 @@ TEST_CASE("an event of another incarnation does not fit") {
   }
 }
 
+// Why the stream stands still after this event.
+std::string misfit_of(World world, StreamId stream, Event event) {
+  world.given(stream, std::move(event));
+  const auto parked = world.fleet.parked.find(stream);
+  return parked == world.fleet.parked.end() ? "it fits" : parked->second.reason;
+}
+
+TEST_CASE("an intent that cannot follow does not fit") {
+  const StreamId web = stream_of(kWeb);
+  CHECK(misfit_of(web_in(VmState::kRunning), web, VmStartRequested{2, 1, 1}) ==
+        "vm_start_requested does not fit: the VM is running");
+  CHECK(misfit_of(web_in(VmState::kStopped), web, VmStartRequested{3, 1, 1}) ==
+        "vm_start_requested does not fit: its incarnation is not the next one");
+  CHECK(misfit_of(web_in(VmState::kStopped), web, VmStartRequested{2, 1, 1}) == "it fits");
+  CHECK(misfit_of(web_in(VmState::kStopped), web, VmStopRequested{StopMode::kForced, 1, false}) ==
+        "vm_stop_requested does not fit: the VM is stopped");
+  CHECK(misfit_of(web_in(VmState::kDeleting), web, VmDeleteRequested{true}) ==
+        "vm_delete_requested does not fit: the VM is being deleted already");
+  CHECK(misfit_of(web_in(VmState::kStopped), stream_of(kTiny), ImageDeleted{}) ==
+        "image_deleted does not fit: nobody asked for it");
+  CHECK(misfit_of(web_in(VmState::kStopped), stream_of(kTiny), ImageReady{}) ==
+        "image_ready does not fit: it was not being made");
+}
+
+TEST_CASE("an image that exists, by its id or by its name, is not requested again") {
+  const World world = host_with_image();
+  const std::string why = "image_requested does not fit: the image exists already";
+  CHECK(misfit_of(world, stream_of(kTiny), ImageRequested{"other", ImageSource::kRecipe, "tiny", ""}) == why);
+  CHECK(misfit_of(world, stream_of(ImageId{7}), ImageRequested{"tiny", ImageSource::kRecipe, "tiny", ""}) == why);
+  CHECK(misfit_of(world, stream_of(ImageId{7}), ImageRequested{"other", ImageSource::kRecipe, "tiny", ""}) == "it fits");
+}
+
+TEST_CASE("a port that is another VM's by now stays that one's when its former VM is deleted") {
+  World world = web_in(VmState::kStopped);
+  const VmId other{0xbbbb000000000001};
+  world.given(stream_of(other), VmCreated{"other", kTiny, "tiny", settings(), kWebSsh, false});
+  world.doing(DeleteVm{"web"});
+  world.doing(ReportTornDown{kWeb, world.web().fence});
+  CHECK_FALSE(world.fleet.vms.contains(kWeb));
+  CHECK(world.fleet.host_ports == decltype(world.fleet.host_ports){{kWebSsh, other}});
+}
+
 }  // namespace
 }  // namespace banger

@@ -215,6 +215,19 @@ TEST_CASE("a stray being killed is not cancelled, nor killed again, and nothing 
   CHECK(names(plan(world.fleet, seeing({1, 1}), context)).empty());
 }
 
+TEST_CASE("an image that is parked or held has nothing done for it") {
+  World world = web_in(VmState::kCreated);
+  const StreamId other = stream_of(ImageId{7});
+  world.given(other, ImageRequested{"other", ImageSource::kRecipe, "tiny", ""});
+  CHECK(names(plan(world.fleet, seeing({}), {})) == "build_image");
+  PlanContext held;
+  held.held.insert(other);
+  CHECK(names(plan(world.fleet, seeing({}), held)).empty());
+  world.given(other, ImageDeleted{});
+  REQUIRE(world.fleet.parked.contains(other));
+  CHECK(names(plan(world.fleet, seeing({}), {})).empty());
+}
+
 TEST_CASE(
     "the guest is awaited until it is ready, also past its deadline, and only where there is a "
     "network") {

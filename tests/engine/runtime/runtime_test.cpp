@@ -232,4 +232,78 @@ TEST_CASE("a VMM that was seen to end is no stray, whatever an older look at the
   CHECK(world.effects.begun.size() == 1);  // still there: now it is one
 }
 
+TEST_CASE("a client that comes back in time keeps its exec") {
+  World world;
+  world.make_image();
+  world.run_web();
+  world.ask(StartExec{"web", {"make"}, false, 0}, 80);
+  world.sync();
+  const ExecId exec = world.vm().execs.front().id;
+  world.runtime->release_exec(world.vm().id, exec);
+  world.runtime->hold_exec(world.vm().id, exec);
+  CHECK(world.timers.fire(World::kGraceMs) == 0);
+  CHECK(world.vm().execs.size() == 1);
+}
+
+TEST_CASE("who subscribed is told of what is durable, and who left meanwhile is not") {
+  World world;
+  world.make_image();
+  std::vector<Sequence> first, second;
+  std::uint64_t leaves = 0;
+  world.runtime->subscribe([&](Sequence sequence) {
+    first.push_back(sequence);
+    world.runtime->unsubscribe(leaves);
+  });
+  leaves = world.runtime->subscribe([&](Sequence sequence) { second.push_back(sequence); });
+  world.ask(World::web(false), 2);
+  CHECK(first.empty());
+  world.sync();
+  CHECK(first == std::vector<Sequence>{world.log.head()});
+  CHECK(second.empty());
+}
+
+TEST_CASE("what is under way is in the status until it has ended") {
+  World world;
+  world.make_image();
+  world.ask(World::web(), 2);
+  world.sync();
+  CHECK(world.runtime->status().in_flight == 1);
+  world.effects.take("spawn_vmm").done({.outcomes = {ReportSpawned{world.vm().id, world.vm().fence, false}}});
+  CHECK(world.runtime->status().in_flight == 0);
+}
+
+TEST_CASE("a daemon that stops takes up nothing any more: no report, no look, no exec to wait for") {
+  World world;
+  world.make_image();
+  world.run_web();
+  world.ask(StartExec{"web", {"make"}, false, 0}, 80);
+  world.sync();
+  bool stopped = false;
+  world.runtime->stop([&] { stopped = true; });
+  CHECK_FALSE(stopped);
+  world.sync();
+  CHECK(stopped);
+  const Sequence head = world.log.head();
+  CHECK(world.log.durable_events.back().kind == DaemonStopped::kKind);
+  world.runtime->notice(ReportGone{world.vm().id, world.vm().incarnation, {}, "killed by signal 9"});
+  world.runtime->release_exec(world.vm().id, world.vm().execs.front().id);
+  CHECK(world.timers.fire(World::kTickMs) == 0);
+  CHECK(world.timers.fire(World::kGraceMs) == 0);
+  world.sync();
+  CHECK(world.log.head() == head);
+  CHECK(world.observer.asked.empty());
+  auto refused = world.ask(StartVm{"web"}, 81);
+  REQUIRE(*refused);
+  CHECK((**refused).error().message == "the daemon is stopping");
+}
+
+TEST_CASE("an image that its driver finds gone by itself disturbs no VM") {
+  World world;
+  world.make_image();
+  const Image& image = world.runtime->fleet().images.begin()->second;
+  world.runtime->notice(ReportImageRemoved{image.id, image.fence});
+  world.sync();
+  CHECK(world.runtime->fleet().images.size() == 1);  // nobody asked for that
+}
+
 }  // namespace banger::test

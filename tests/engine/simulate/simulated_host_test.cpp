@@ -76,5 +76,31 @@ TEST_CASE("an event that does not fit parks its stream, and nothing is planned f
   CHECK(r.vmms() == 0);
 }
 
+TEST_CASE("an image that failed or was deleted has no effect under way, and leaves no directory") {
+  Replayed r;
+  const ImageRequested asked{"tiny", ImageSource::kRecipe, "tiny", ""};
+  const StreamId tiny = stream_of(kTiny);
+  CHECK(r.plans(tiny, asked) == "build_image");
+  CHECK(r.plans(tiny, ImageFailed{"no network"}) == "-");
+  CHECK(r.plans(tiny, ImageDeleteRequested{}) == "remove_image");
+  CHECK(r.plans(tiny, ImageDeleted{}) == "-");
+  const StreamId other = stream_of(ImageId{7});
+  CHECK(r.plans(other, asked) == "build_image");
+  CHECK(r.plans(other, ImageReady{{}, 1, 1}) == "-");
+  CHECK(r.host.observation().image_directories == std::set<ImageId>{ImageId{7}});
+  CHECK(r.plans(other, ImageDeleteRequested{}) == "remove_image");
+  CHECK(r.plans(other, ImageDeleted{}) == "-");
+  CHECK(r.host.observation().image_directories.empty());
+}
+
+TEST_CASE("a start that is told of twice started one process") {
+  Replayed r;
+  r.plans(kCreated);
+  r.plans(VmStartRequested{1, 60'000, 120'000});
+  r.plans(VmStarted{1, false});
+  r.host.apply(r.world.fleet, r.world.log.back());
+  CHECK(r.vmms() == 1);
+}
+
 }  // namespace
 }  // namespace banger::test

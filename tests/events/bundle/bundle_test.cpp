@@ -1,6 +1,8 @@
 // Bundles as bytes: what is put in comes out with every event in its place, and no damage goes unnoticed.
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -171,6 +173,29 @@ TEST_CASE("a bundle that is well formed and lies is refused") {
     CHECK_THAT(read(log.bundle(log.records({0, 1, 2}, kAll), head)).error().message,
                Catch::Contains("behind the log's head"));
   }
+  SECTION("a record that says nothing of use, with every checksum right") {
+    const auto reads = [&](const std::string& records) { return read(log.bundle(records)); };
+    std::string nowhere;
+    put_block(nowhere, {0, 1, {}, {}});
+    CHECK_THAT(reads(nowhere).error().message, Catch::Contains("without a place"));
+    std::string first = log.records({0}, kAll);
+    std::string empty;
+    put_event(empty, {1, "", log::PersonalPart::kNone, ""});
+    CHECK_THAT(reads(empty).error().message, Catch::Contains("wrong lengths"));
+    std::string none;
+    put_left_out(none, {});
+    CHECK_THAT(reads(first + none).error().message, Catch::Contains("empty list"));
+    Head head = log.head();
+    head.first = head.last + 1;
+    CHECK_THAT(read(log.bundle(first, head)).error().message, Catch::Contains("contradicts itself"));
+  }
+  SECTION("an end that is not its own") {
+    std::string bytes = preamble();
+    put_head(bytes, log.head());
+    bytes += log.records({0, 1, 2}, kAll);
+    put_end(bytes, Digest{1});
+    CHECK(read(bytes).error().message == "damaged bundle: its digest is wrong");
+  }
   SECTION("blocks come twice, or lack events") {
     CHECK_THAT(read(log.bundle(log.records({0, 0}, kAll))).error().message, Catch::Contains("overlap"));
     log.blocks[0].count = 1;
@@ -224,6 +249,72 @@ TEST_CASE("a file has its name only once it is whole, and takes nobody's place")
   CHECK_THAT(schema, Catch::Contains("vmStartRequested @14"));
   CHECK_FALSE(BundleWriter::create(path, log.head()));
   CHECK_FALSE(read_bundle_file(path + "2", [](const Item&) -> Status { return {}; }));
+}
+
+TEST_CASE("a bundle of nothing but digests holds no event, and is not whole") {
+  MadeLog log({2});
+  const auto summary = read(log.bundle(log.records({0}, [](Sequence) { return false; })));
+  REQUIRE(summary);
+  CHECK(summary->events == 0);
+  CHECK(summary->left_out == 2);
+  CHECK_FALSE(summary->whole());
+}
+
+TEST_CASE("a bundle that cannot be written is an error, and nobody's file is written over") {
+  TempDir dir;
+  MadeLog log({2});
+  const auto error_of = [](const auto& result) { return result ? 0 : result.error().sys_errno; };
+  CHECK(error_of(BundleWriter::create(dir.path / "gone" / "x.bundle", log.head())) == ENOENT);
+
+  const std::string path = dir.path / "x.bundle";
+  fs::create_directory(path + ".part");
+  CHECK(error_of(BundleWriter::create(path, log.head())) == EISDIR);
+  fs::remove(path + ".part");
+
+  auto writer = BundleWriter::create(path, log.head());
+  REQUIRE(writer);
+  std::ofstream(path) << "another's";
+  CHECK(error_of(writer->finish()) == EEXIST);
+  std::stringstream there;
+  there << std::ifstream(path).rdbuf();
+  CHECK(there.str() == "another's");
+}
+
+// No file of this process grows beyond so many bytes, as on a disk that is full.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit limit{bytes, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_CASE("a bundle that the disk has no room for leaves no file, whole or in part") {
+  TempDir dir;
+  MadeLog log({2});
+  const std::string path = dir.path / "x.bundle";
+  {
+    const FullDisk full(4);
+    CHECK(BundleWriter::create(path, log.head()).error().sys_errno == EFBIG);
+  }
+  for (const bool whole : {false, true}) {
+    auto writer = BundleWriter::create(path, log.head());
+    REQUIRE(writer);
+    const FullDisk full(writer->bytes() + 10);
+    const Status full_up = whole ? writer->finish() : writer->add(log.records({0}, kAll));
+    CHECK(full_up.error().sys_errno == EFBIG);
+  }
+  CHECK(fs::is_empty(dir.path));
 }
 
 }  // namespace

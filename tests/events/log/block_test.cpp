@@ -218,5 +218,138 @@ TEST_CASE("of two anchors the later counts, and a damaged one never does") {
   }
 }
 
+// A block of the sample's frames whose header or frames say something else, with every checksum as it should be.
+std::string forged(const Sample& sample, std::size_t at, std::string_view bytes) {
+  std::string block = sample.block.bytes;
+  return with_header_checksum(block.replace(at, bytes.size(), bytes));
+}
+
+std::string why_not(std::string_view bytes) {
+  Block block;
+  const Status decoded = decode_block(bytes, block);
+  return decoded ? "" : decoded.error().message;
+}
+
+TEST_CASE("a block whose header says what no block can is refused, whatever its checksum says") {
+  const Sample sample;
+  using namespace std::string_view_literals;
+  REQUIRE(why_not(forged(sample, 4, "\1\0"sv)).empty());
+  CHECK_THAT(why_not(forged(sample, 4, "\0\0"sv)), Catch::Contains("block format 0"));
+  CHECK_THAT(why_not(forged(sample, 4, "\3\0"sv)), Catch::Contains("block format 3 is newer"));
+  CHECK_THAT(why_not(forged(sample, 4, "\2\0\1\0"sv)), Catch::Contains("header"));  // merged, of one commit
+  CHECK_THAT(why_not(forged(sample, 6, "\2\0"sv)), Catch::Contains("header"));        // not merged, of two
+  CHECK_THAT(why_not(forged(sample, 6, "\1\0"sv)), Catch::Contains("header"));
+  CHECK_THAT(why_not(forged(sample, 8, "\0\0\0\0\0\0\0\0"sv)), Catch::Contains("header"));  // begins at event 0
+}
+
+// A frame by itself: its checksum covers all that is behind it.
+std::string frame_of(std::uint32_t public_size, std::uint32_t part_size, std::uint32_t part, const std::string& body) {
+  std::string covered;
+  put_le(covered, public_size);
+  put_le(covered, part_size);
+  put_le(covered, part);
+  covered += body;
+  std::string frame;
+  put_le(frame, crc32_of(covered));
+  return frame + covered;
+}
+
+std::string block_of(const std::string& frame, const std::string& table = {}, std::uint16_t groups = 0,
+                     std::uint32_t count = 1) {
+  std::string bytes = Sample().block.bytes.substr(0, kBlockHeaderBytes);
+  std::string fields;
+  put_le(fields, groups > 0 ? kMergedBlockFormat : kBlockFormat);
+  put_le(fields, groups);
+  bytes.replace(4, fields.size(), fields);
+  fields.clear();
+  put_le(fields, count);
+  put_le(fields, static_cast<std::uint32_t>(table.size() + frame.size()));
+  bytes.replace(16, fields.size(), fields);
+  return with_header_checksum(bytes) + table + frame;
+}
+
+TEST_CASE("a frame is of public bytes, and of a personal part as its kind has one") {
+  const std::string digest(Digest{}.size(), 'd');
+  CHECK(why_not(block_of(frame_of(4, 0, 0, "open"))).empty());
+  CHECK(why_not(block_of(frame_of(4, 6, 1, "opensecret"))).empty());
+  CHECK(why_not(block_of(frame_of(4, 32, 2, "open" + digest))).empty());
+  CHECK_THAT(why_not(block_of(frame_of(0, 6, 1, "secret"))), Catch::Contains("empty frame"));
+  CHECK_THAT(why_not(block_of(frame_of(4, 6, 0, "opensecret"))), Catch::Contains("should not be there"));
+  CHECK_THAT(why_not(block_of(frame_of(4, 0, 1, "open"))), Catch::Contains("an empty personal part"));
+  CHECK_THAT(why_not(block_of(frame_of(4, 6, 2, "opensecret"))), Catch::Contains("without its digest"));
+  CHECK_THAT(why_not(block_of(frame_of(4, 0, 3, "open"))), Catch::Contains("unknown kind"));
+  CHECK_THAT(why_not(block_of(frame_of(5, 0, 0, "open"))), Catch::Contains("cut inside a frame"));
+  CHECK_THAT(why_not(block_of(frame_of(kMaxPartBytes + 1, 0, 0, "open"))), Catch::Contains("frame length"));
+}
+
+TEST_CASE("a merged block's commits are its frames, none is empty") {
+  const auto table_of = [](std::initializer_list<std::uint16_t> groups) {
+    std::string table;
+    for (const std::uint16_t group : groups) put_le(table, group);
+    put_le(table, crc32_of(table));
+    return table;
+  };
+  const std::string frame = frame_of(4, 0, 0, "open");
+  CHECK(why_not(block_of(frame + frame, table_of({1, 1}), 2, 2)).empty());
+  CHECK_THAT(why_not(block_of(frame + frame, table_of({2, 0}), 2, 2)), Catch::Contains("an empty commit"));
+  CHECK_THAT(why_not(block_of(frame + frame, table_of({1, 2}), 2, 2)), Catch::Contains("its commits are not its frames"));
+  CHECK_THAT(why_not(block_of("", "x", 2, 2)), Catch::Contains("cut inside its table of commits"));
+}
+
+TEST_CASE("blocks that do not follow on each other, are changed or too many do not become one") {
+  Sample sample;
+  const Frame next{44, "vm web deleted", PersonalPart::kNone, ""};
+  const std::string follows = encode_block(sample.block.chain, std::span(&next, 1), sample.hasher).bytes;
+  const auto merge = [&](const std::vector<std::string>& blocks) { return merge_blocks(blocks, sample.hasher); };
+  REQUIRE(merge({sample.block.bytes, follows}));
+  const std::string strange = encode_block(sample.previous, std::span(&next, 1), sample.hasher).bytes;
+  CHECK_THAT(merge({sample.block.bytes, strange}).error().message, Catch::Contains("does not chain"));
+  CHECK_THAT(merge({follows, sample.block.bytes}).error().message, Catch::Contains("does not chain"));
+  const std::string lies = forged(sample, kBlockHeaderBytes - 36, std::string(32, 'c'));
+  CHECK_THAT(merge({lies, follows}).error().message, Catch::Contains("chain hash"));
+  const std::vector<Sequence> erased{42};
+  CHECK_THAT(erase_personal(lies, erased, sample.hasher).error().message, Catch::Contains("found while erasing"));
+
+  std::vector<std::string> many;
+  Digest chain = sample.previous;
+  Sequence sequence = 1;
+  SECTION("by their frames") {
+    for (int i = 0; i < 2; ++i) {
+      std::vector<Frame> frames;
+      for (std::size_t n = 0; n < kMaxBlockFrames / 2 + 1; ++n) frames.push_back({sequence++, "e", PersonalPart::kNone, ""});
+      const EncodedBlock block = encode_block(chain, frames, sample.hasher);
+      many.push_back(block.bytes);
+      chain = block.chain;
+    }
+  }
+  SECTION("by their bytes") {
+    const std::string large(kMaxPartBytes, 'x');
+    for (std::size_t bytes = 0; bytes <= kMaxBlockBytes; bytes += large.size()) {
+      const Frame frame{sequence++, large, PersonalPart::kNone, ""};
+      const EncodedBlock block = encode_block(chain, std::span(&frame, 1), sample.hasher);
+      many.push_back(block.bytes);
+      chain = block.chain;
+    }
+  }
+  if (!many.empty()) CHECK(merge(many).error().message == "the blocks are too large to become one");
+}
+
+TEST_CASE("a slot of the anchor that is another's, of another format or in the wrong place is none") {
+  const auto sealed = [](std::string slot, std::size_t at, char byte) {
+    constexpr std::size_t kCovered = 80;
+    slot[at] = byte;
+    std::string checksum;
+    put_le(checksum, crc32_of(std::string_view(slot).substr(0, kCovered)));
+    return slot.replace(kCovered, checksum.size(), checksum);
+  };
+  const Anchor anchor{{1, 2}, 3, 43, {}};
+  const std::string slot = encode_anchor(anchor, 6);
+  const std::string empty(kAnchorSlotBytes, '\0');
+  REQUIRE(decode_anchors(sealed(slot, 0, slot[0]) + empty).newest == anchor);
+  CHECK_FALSE(decode_anchors(sealed(slot, 0, 'x') + empty).newest);
+  CHECK_FALSE(decode_anchors(sealed(slot, 4, 9) + empty).newest);
+  CHECK_FALSE(decode_anchors(empty + slot).newest);
+}
+
 }  // namespace
 }  // namespace banger::log::test

@@ -2,17 +2,12 @@
 // at the end). "Anchored" is a log that was stopped cleanly: its anchor is exact, so any loss must
 // be noticed. "Stale" has only the anchor of the empty log, the worst that a crash can leave: what
 // no anchor promised may go unnoticed.
-#include <rocksdb/write_batch.h>
-
 #include <csignal>
 #include <filesystem>
 
-#include "events/log/bytes.h"
 #include "events/log/keys.h"
 #include "events/log/maintain.h"
-#include "events/log/store.h"
-#include "tests/catch.h"
-#include "tests/events/log/support.h"
+#include "tests/events/log/tamper.h"
 
 namespace banger::log::test {
 namespace {
@@ -269,15 +264,7 @@ TEST_CASE("an older copy, another store or another history in the log's place: r
 TEST_CASE("a log of a newer format is refused, whole, with a clear word") {
   const TempDir dir;
   make_log(dir.log(), "exact");
-  {
-    auto store = Store::open(dir.log().db(), StoreMode::kWrite);
-    REQUIRE(store);
-    rocksdb::WriteBatch batch = make_batch();
-    std::string newer;
-    put_be(newer, kArchivedLogFormat + 1);
-    REQUIRE(batch.Put(store->family(Family::kMeta), kMetaFormat, newer).ok());
-    REQUIRE(store->write(batch));
-  }
+  tamper(dir.log(), Family::kMeta, kMetaFormat, format_value(kArchivedLogFormat + 1));
   REQUIRE_THAT(why_refused(dir.log()), Catch::Contains("start a newer banger"));
 }
 

@@ -1,38 +1,14 @@
 #include "events/log/maintain.h"
 
-#include <rocksdb/write_batch.h>
-
 #include <filesystem>
 
 #include "events/log/keys.h"
-#include "events/log/store.h"
-#include "tests/catch.h"
-#include "tests/events/log/support.h"
+#include "tests/events/log/tamper.h"
 
 namespace banger::log::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-void make_log(const LogPaths& paths, Sequence events) {
-  OpenLog open(paths);
-  for (Sequence first = 1; first <= events; first += 10) open.commit(make_request(first, 10));
-  REQUIRE(open.log->shutdown());
-}
-
-// What a bug of ours, or somebody with an editor, might do to the database behind the log's back.
-void tamper(const LogPaths& paths, Family family, const std::string& key,
-            const std::optional<std::string>& value) {
-  auto store = Store::open(paths.db(), StoreMode::kWrite);
-  REQUIRE(store);
-  rocksdb::WriteBatch batch = make_batch();
-  if (value) {
-    REQUIRE(batch.Put(store->family(family), key, *value).ok());
-  } else {
-    REQUIRE(batch.Delete(store->family(family), key).ok());
-  }
-  REQUIRE(store->write(batch));
-}
 
 std::string problem_of(const LogPaths& paths) {
   auto report = verify_log(paths, {});
