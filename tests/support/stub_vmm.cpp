@@ -10,6 +10,7 @@
 //   --start-delay-ms N      before anything of it can be seen but the process
 //   --die-at-start          ends with a complaint before anything of it can be seen
 //   --ignore-powerdown      a guest that does not obey the power button
+//   --flood-console-mib N   on SIGUSR2 the guest writes so much to its console, as fast as it is read, and then a last line
 //   --max-seconds N         600
 //
 // The same options, blank-separated, are taken from BANGER_STUB_VMM, for callers that don't make
@@ -26,6 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -62,6 +64,7 @@ struct Options {
   std::vector<Forward> forwards;
   unsigned start_delay_ms = 0;
   unsigned max_seconds = 600;
+  std::uint64_t flood_bytes = 0;  // of a flood that is asked for
   bool ignore_powerdown = false;
   bool die_at_start = false;
 };
@@ -119,6 +122,7 @@ Options parse(const std::vector<std::string>& argv) {
     if (flag == "-qmp") options.api_socket = parts_of(value).front().substr(5);  // after "unix:"
     if (flag == "-pidfile") options.pidfile = value;
     if (flag == "--start-delay-ms") options.start_delay_ms = std::stoul(value);
+    if (flag == "--flood-console-mib") options.flood_bytes = std::stoull(value) << 20;
     if (flag == "--max-seconds") options.max_seconds = std::stoul(value);
     if (flag == "-drive") options.drives.push_back(read_drive(parts_of(value)));
     for (const std::string& part : parts_of(value)) {
@@ -181,7 +185,7 @@ class Stub {
   int run() {
     sigset_t ends;
     sigemptyset(&ends);
-    for (int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&ends, number);
+    for (int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&ends, number);
     sigprocmask(SIG_BLOCK, &ends, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     signals_ = ::signalfd(-1, &ends, SFD_CLOEXEC);
@@ -212,23 +216,25 @@ class Stub {
     }
     if (!options_.console.empty()) {
       // For reading too, so that a FIFO without a reader does not hold us up.
-      int fd = ::open(options_.console.c_str(),
-                      O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0600);
-      if (fd < 0) give_up(options_.console);
+      console_ = ::open(options_.console.c_str(),
+                        O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0600);
+      if (console_ < 0) give_up(options_.console);
       constexpr std::string_view kHello = "banger-stub-vmm: up\r\n";
-      if (::write(fd, kHello.data(), kHello.size()) < 0) give_up(options_.console);
+      if (::write(console_, kHello.data(), kHello.size()) < 0) give_up(options_.console);
     }
     if (!options_.api_socket.empty()) listener_ = listen_unix(options_.api_socket);
   }
 
   void turn() {
-    std::vector<pollfd> fds{{signals_, POLLIN, 0}, {client_ < 0 ? listener_ : client_, POLLIN, 0}};
+    const short flood = flood_left_ > 0 ? POLLOUT : 0;
+    std::vector<pollfd> fds{{signals_, POLLIN, 0}, {client_ < 0 ? listener_ : client_, POLLIN, 0}, {console_, flood, 0}};
     for (int fd : forwards_) fds.push_back({fd, POLLIN, 0});
     for (int fd : visitors_) fds.push_back({fd, POLLIN, 0});
     if (::poll(fds.data(), fds.size(), -1) < 0) return;
     if (fds[0].revents != 0) return heed_signal();
     if (fds[1].revents != 0) client_ < 0 ? welcome() : hear();
-    std::size_t at = 2;
+    if ((fds[2].revents & POLLOUT) != 0) flood_console();
+    std::size_t at = 3;
     for (std::size_t i = 0; i < forwards_.size(); ++i, ++at) {
       if (fds[at].revents != 0) visit(forwards_[i], options_.forwards[i].ssh);
     }
@@ -237,9 +243,23 @@ class Stub {
     }
   }
 
+  // An endless line, until it is enough.
+  void flood_console() {
+    static const std::string kChunk(64 * 1024, 'x');
+    const ssize_t written = ::write(console_, kChunk.data(), std::min<std::uint64_t>(kChunk.size(), flood_left_));
+    if (written > 0) flood_left_ -= static_cast<std::uint64_t>(written);
+    if (flood_left_ > 0) return;
+    constexpr std::string_view kEnd = "\r\nbanger-stub-vmm: dry\r\n";
+    if (::write(console_, kEnd.data(), kEnd.size()) < 0) flood_left_ = 1;  // no room: once more
+  }
+
   void heed_signal() {
     signalfd_siginfo info{};
     if (::read(signals_, &info, sizeof info) != sizeof info) give_up("read a signal");
+    if (info.ssi_signo == SIGUSR2) {
+      flood_left_ = options_.flood_bytes;
+      return;
+    }
     info.ssi_signo == SIGUSR1 ? shut_down(true, "guest-shutdown") : shut_down(false, "host-signal");
   }
 
@@ -321,6 +341,8 @@ class Stub {
 
   Options options_;
   int signals_ = -1;
+  int console_ = -1;
+  std::uint64_t flood_left_ = 0;
   int listener_ = -1;
   int client_ = -1;
   std::vector<int> forwards_;
