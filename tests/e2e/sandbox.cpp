@@ -29,7 +29,9 @@ namespace fs = std::filesystem;
 
 std::string slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream text;
+  text << in.rdbuf();  // a file of a process that has just ended cannot be read, and is empty
+  return std::move(text).str();
 }
 
 int memory_file(const std::string& content) {
