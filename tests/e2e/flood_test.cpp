@@ -23,8 +23,10 @@ const std::vector<std::string> kLoud = {"loud-1", "loud-2"};
 std::uint64_t bytes_below(const std::string& directory) {
   std::uint64_t sum = 0;
   for (const auto& entry : fs::directory_iterator(directory)) {
+    if (!entry.path().filename().string().starts_with("console.log")) continue;
     std::error_code gone;  // a log that is rotated meanwhile
-    if (entry.path().filename().string().starts_with("console.log")) sum += fs::file_size(entry.path(), gone);
+    const std::uintmax_t bytes = fs::file_size(entry.path(), gone);
+    if (!gone) sum += bytes;
   }
   return sum;
 }
